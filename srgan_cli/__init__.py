@@ -1,0 +1,67 @@
+"""Pictures four times larger with an SRGAN.
+
+    import srgan_cli
+    large = srgan_cli.upscale(picture)
+
+Importing this loads neither TensorFlow nor any other of the heavy libraries; the first call does.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from srgan_cli.upscaling import Upscaler
+
+    PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
+
+__all__ = ["SCALE", "__version__", "upscale"]
+__version__ = "0.1.0"
+
+SCALE = 4
+"""SR pixels per LR pixel along one axis."""
+
+
+def upscale(
+    picture: "PictureLike",
+    *,
+    model: str = "srresnet",
+    tile: int = 64,
+    halo: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> "PictureLike":
+    """The picture, four times as wide and as high, in the type it came in.
+
+    The weights are loaded at the first call with these options and kept.
+
+    Args:
+        picture: A Pillow image (mode 1, L, LA, P, PA, RGB, RGBA or I;16), or an array of shape (H, W) or (H, W, 1 to 4)
+            of uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha.
+        model: Name of released weights, a `.keras` file, or a run folder.
+        tile: Side of a patch in LR pixels.
+        halo: Real neighbours read around it, in LR pixels; None for the default.
+        device: `auto`, `cpu` or `gpu`.
+        precision: `auto`, `float32`, `bfloat16` or `float16`.
+
+    Raises:
+        srgan_cli.errors.SrganError: The picture, the weights or the device cannot be used.
+    """
+    from PIL import Image
+
+    from srgan_cli import images
+
+    upscaler = _upscaler(model, tile, halo, device, precision)
+    if isinstance(picture, Image.Image):
+        return images.to_pil(upscaler.upscale(images.from_pil(picture)))
+    sr = images.to_array(upscaler.upscale(images.from_array(picture)))
+    return sr[..., 0] if picture.ndim == 2 else sr
+
+
+@cache
+def _upscaler(model: str, tile: int, halo: int | None, device: str, precision: str) -> "Upscaler":
+    from srgan_cli.upscaling import Options, Upscaler
+
+    return Upscaler(Options(model, tile, halo, device, precision))

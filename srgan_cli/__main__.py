@@ -1,0 +1,5 @@
+"""`python -m srgan_cli`."""
+
+from srgan_cli.cli import main
+
+main()

@@ -1,0 +1,19 @@
+"""The errors that a user can meet; every one carries what to do next."""
+
+
+class SrganError(Exception):
+    """Something the user can put right.
+
+    Args:
+        message: What was wrong and where (path, value), without a full stop.
+        hint: What is accepted, or what to type next; empty if the message says it all.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SrganError):
+    """The command line itself makes no sense; the program exits with 2 instead of 1."""

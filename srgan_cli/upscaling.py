@@ -1,0 +1,164 @@
+"""`Upscaler`: pixels -> pixels four times as large; `run_jobs`: files -> files."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from srgan_cli import SCALE, images, tiling
+from srgan_cli.device import choose_device, choose_precision
+from srgan_cli.errors import SrganError
+from srgan_cli.fusion import FusedGenerator
+from srgan_cli.images import Picture
+from srgan_cli.jobs import Failure, Job
+from srgan_cli.model import load_generator
+
+DEFAULT_MODEL = "srresnet"
+DEFAULT_TILE = 64
+DEFAULT_HALO = 8
+MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to upscale.
+
+    Attributes:
+        model: Name of released weights, a `.keras` file, or a run folder.
+        tile: Side of a patch in LR pixels.
+        halo: Real neighbours read around it, in LR pixels; None for the default.
+        device: `auto`, `cpu` or `gpu`.
+        precision: `auto`, `float32`, `bfloat16` or `float16`.
+    """
+
+    model: str = DEFAULT_MODEL
+    tile: int = DEFAULT_TILE
+    halo: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+
+
+class Upscaler:
+    """A generator, ready to enlarge any number of pictures.
+
+    Raises:
+        SrganError: The weights cannot be loaded, or the device is not there.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.tile = options.tile
+        self.device = choose_device(options.device)
+        self.precision = choose_precision(options.precision, self.device)
+        with keras.device(self.device):
+            generator = load_generator(find_weights(options.model))
+            self._network = FusedGenerator(generator, self.precision)
+        self.config = generator.settings
+        radius = self.config.receptive_radius
+        self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, radius)
+
+    @cached_property
+    def window_budget(self) -> int:
+        """LR pixels that go through the network at once.
+
+        The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
+        """
+        bytes_per_value = 4 if self.precision == "float32" else 2
+        return MEMORY_BUDGET // (3 * 4 * self.config.filters * SCALE**2 * bytes_per_value)
+
+    def upscale(self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None) -> Picture:
+        """Enlarge colour and, if it varies, alpha.
+
+        Args:
+            picture: Any size from 1x1 up.
+            on_pixels: Told how many LR pixels were finished; they add up to H x W, twice that with an alpha channel.
+        """
+        colour = self._enlarge(images.bleed(picture), on_pixels)
+        alpha = None if picture.alpha is None else self._enlarge(picture.alpha, on_pixels)
+        return Picture(colour, alpha, picture.icc_profile)
+
+    def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
+        """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3)."""
+        height, width, _ = pixels.shape
+        if pixels.min() == pixels.max() and pixels.shape[-1] == 1:
+            on_pixels(height * width)
+            return np.full((SCALE * height, SCALE * width, 1), pixels.flat[0])
+        plan = tiling.plan(height, width, self.tile, self.halo, self.window_budget)
+        return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, on_pixels)
+
+    def _enlarge_windows(self, windows: np.ndarray) -> np.ndarray:
+        """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
+        lr = images.to_tensor(windows)
+        channels = lr.shape[-1]
+        sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
+        if channels == 1:
+            sr = sr.mean(axis=-1, keepdims=True)
+        return images.to_pixels(sr, windows.dtype)
+
+    def run_network(self, lr: np.ndarray) -> np.ndarray:
+        """(B, h, w, 3) -> (B, 4 h, 4 w, 3), float32 in [-1, 1], on the chosen device."""
+        with keras.device(self.device):
+            return self._network.predict_on_batch(lr)
+
+
+def find_weights(model: str) -> Path:
+    """The `.keras` file for a name of released weights, a file or a run folder.
+
+    Raises:
+        SrganError: There is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        return path / "generator.keras"
+    if path.suffix == ".keras" or path.exists():
+        return path
+    released = {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
+    if model not in released:
+        raise SrganError(
+            f"there is no model {model!r}", f"released: {', '.join(sorted(released))}; or pass a .keras file"
+        )
+    return released[model]
+
+
+def _weight_folders() -> tuple[Path, ...]:
+    """Where released weights lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return package.parent / "weights", package / "weights"
+
+
+def run_jobs(
+    upscaler: Upscaler,
+    jobs: Sequence[Job],
+    on_pixels: Callable[[int], None] = lambda _: None,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> list[Failure]:
+    """Enlarge picture files one after the other; one that fails does not stop the others.
+
+    Args:
+        upscaler: What enlarges them.
+        jobs: From `jobs.plan_jobs`.
+        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture.
+        on_line: Given a line about every job when it ends.
+
+    Returns:
+        Those that failed.
+    """
+    failures = []
+    for job in jobs:
+        try:
+            on_line(_run_job(upscaler, job, on_pixels))
+        except SrganError as error:
+            failures.append(Failure(job.source, error))
+            on_line(f"{job.source}: failed")
+    return failures
+
+
+def _run_job(upscaler: Upscaler, job: Job, on_pixels: Callable[[int], None]) -> str:
+    started = time.perf_counter()
+    sr = upscaler.upscale(images.read_picture(job.source), on_pixels)
+    images.write_picture(sr, job.target)
+    height, width, _ = sr.colour.shape
+    return f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"

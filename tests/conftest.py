@@ -1,0 +1,50 @@
+"""What the tests share: small real pictures, small networks, and the shared test sets where they are."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+from srgan_cli.images import read_picture
+from srgan_cli.model import Generator, GeneratorConfig
+
+ROOT = Path(__file__).parents[1]
+PHOTO = ROOT / "examples" / "flower.png"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A real photograph, (128, 192, 3) uint8."""
+    return read_picture(PHOTO).colour
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of test sets and weights that lies beside some checkouts."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the shared test data")
+    return SHARED
+
+
+def randomise(generator: Generator, seed: int = 0) -> Generator:
+    """Give every batch norm random statistics and signs, as if trained."""
+    rng = np.random.default_rng(seed)
+    for layer in generator.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            count = layer.gamma.shape[0]
+            gamma = rng.uniform(0.3, 1.2, count) * rng.choice([-1, 1], count)
+            gamma[0] = 0
+            layer.set_weights([gamma, rng.normal(0, 0.3, count), rng.normal(0, 0.3, count), rng.uniform(0.5, 2, count)])
+    return generator
+
+
+@pytest.fixture
+def small_generator() -> Generator:
+    """A random generator of 2 blocks and 8 filters with random batch-norm statistics."""
+    keras.utils.set_random_seed(0)
+    return randomise(Generator(GeneratorConfig(filters=8, residual_blocks=2)))

@@ -1,0 +1,56 @@
+"""README and model cards tell the truth."""
+
+import hashlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from srgan_cli import __version__
+
+README = (ROOT / "README.md").read_text()
+WEIGHTS = sorted((ROOT / "weights").glob("*.keras"))
+
+
+def shell_lines() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+
+
+def test_readme_options_exist() -> None:
+    source = (ROOT / "srgan_cli" / "cli.py").read_text()
+    words = {
+        word for line in shell_lines() if " upscale " in line for word in shlex.split(line.split("srgan upscale")[1])
+    }
+    for option in (word for word in words if word.startswith("--")):
+        assert f'"{option}"' in source or re.search(rf"\b{option[2:]}: Annotated", source), option
+
+
+def test_readme_s_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_ci_runs_readme_s_two_commands() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    for command in shell_lines()[:2]:
+        assert command in ci
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: path.stem)
+def test_every_weights_file_has_a_card_with_its_checksum(weights: Path) -> None:
+    card = weights.with_suffix(".md").read_text()
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() in card
+    for topic in ("Architecture", "Data", "Training", "Numbers", "Licence", "Weaknesses"):
+        assert f"## {topic}" in card
+
+
+def test_weights_stay_within_30_megabytes() -> None:
+    assert WEIGHTS
+    assert sum(path.stat().st_size for path in WEIGHTS) <= 30e6
+
+
+def test_the_changelog_knows_this_version() -> None:
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,35 @@
+"""The fused generator is the generator."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import randomise
+
+from srgan_cli.fusion import FusedGenerator
+from srgan_cli.images import to_tensor
+from srgan_cli.model import Generator, load_generator
+from srgan_cli.upscaling import DEFAULT_MODEL, find_weights
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (13, 6), (64, 64)])
+def test_fused_equals_plain_at_any_size(small_generator: Generator, height: int, width: int) -> None:
+    lr = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3)).astype("float32")
+    plain, fused = (model.predict_on_batch(lr) for model in (small_generator, FusedGenerator(small_generator)))
+    assert fused.dtype == np.float32
+    np.testing.assert_allclose(fused, plain, atol=1e-4)
+
+
+def test_fused_equals_plain_at_full_size(photo: np.ndarray) -> None:
+    keras.utils.set_random_seed(0)
+    generator = randomise(Generator())
+    lr = to_tensor(photo[None, :40, :50])
+    plain, fused = (model.predict_on_batch(lr) for model in (generator, FusedGenerator(generator)))
+    assert plain.std() > 0.1  # the comparison is of something
+    np.testing.assert_allclose(fused, plain, atol=1e-4)
+
+
+def test_bfloat16_is_within_half_a_grey_level_rms(photo: np.ndarray) -> None:
+    generator = load_generator(find_weights(DEFAULT_MODEL))
+    lr = to_tensor(photo[None, :64, :64])
+    difference = FusedGenerator(generator, "bfloat16").predict_on_batch(lr) - generator.predict_on_batch(lr)
+    assert 0 < np.sqrt(np.mean(difference**2)) * 127.5 < 0.5

@@ -1,0 +1,213 @@
+"""Files <-> pixels."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli import images
+from srgan_cli.errors import SrganError
+from srgan_cli.images import FORMATS, Header, Picture
+
+OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
+
+
+def test_pixels_survive_the_way_through_tensors() -> None:
+    for dtype in (np.uint8, np.uint16):
+        values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype)
+        tensor = images.to_tensor(values)
+        assert tensor.dtype == np.float32
+        assert tensor[0] == -1
+        assert tensor[-1] == 1
+        np.testing.assert_array_equal(images.to_pixels(tensor, values.dtype), values)
+
+
+def test_to_pixels_rounds_and_clips() -> None:
+    tensor = np.array([-2, -1 + 0.51 / 127.5, -1 + 0.49 / 127.5, 2])
+    np.testing.assert_array_equal(images.to_pixels(tensor, np.dtype(np.uint8)), [0, 1, 0, 255])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_every_format_is_written_and_read(photo: np.ndarray, tmp_path: Path, suffix: str, mode: str) -> None:
+    colour = np.asarray(Image.fromarray(photo).convert(mode)).reshape(*photo.shape[:2], -1)
+    path = tmp_path / f"p{suffix}"
+    images.write_picture(Picture(colour), path)
+    read = images.read_picture(path)
+    assert read.alpha is None
+    expected = photo.shape if suffix == ".webp" else colour.shape  # WebP has no grey
+    assert read.colour.shape == expected
+    assert np.abs(read.colour.astype(int) - colour).mean() < (0 if suffix in (".png", ".tif", ".bmp") else 4) + 1e-9
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_transparency_is_kept(photo: np.ndarray, tmp_path: Path, suffix: str, channels: int) -> None:
+    alpha = np.linspace(0, 255, photo.shape[0] * photo.shape[1]).astype(np.uint8).reshape(*photo.shape[:2], 1)
+    images.write_picture(Picture(photo[..., : channels - 1], alpha), tmp_path / f"p{suffix}")
+    read = images.read_picture(tmp_path / f"p{suffix}")
+    np.testing.assert_array_equal(read.alpha, alpha)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_grey_stays_16_bits_and_dark(tmp_path: Path, suffix: str) -> None:
+    dark = np.arange(200, dtype=np.uint16).reshape(10, 20)
+    Image.fromarray(dark).save(tmp_path / f"in{suffix}")
+    picture = images.read_picture(tmp_path / f"in{suffix}")
+    assert picture.colour.dtype == np.uint16
+    images.write_picture(picture, tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(images.read_picture(tmp_path / f"out{suffix}").colour[..., 0], dark)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colours", "transparent"),
+    [("1", 1, False), ("L", 1, False), ("LA", 1, True), ("P", 3, False), ("RGB", 3, False), ("RGBA", 3, True)],
+)
+def test_modes(photo: np.ndarray, tmp_path: Path, mode: str, colours: int, transparent: bool) -> None:
+    Image.fromarray(photo).convert(mode).save(tmp_path / "p.png")
+    picture = images.read_picture(tmp_path / "p.png")
+    assert picture.colour.shape == (*photo.shape[:2], colours)
+    assert (picture.alpha is not None) == transparent
+    assert images.read_header(tmp_path / "p.png").transparent == transparent
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+def test_a_transparent_colour_becomes_alpha(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGB", (4, 4), (200, 200, 200))
+    image.putpixel((1, 2), (0, 0, 0))
+    image = image.convert(mode)
+    image.save(tmp_path / "p.png", transparency=image.getpixel((1, 2)))
+    alpha = images.read_picture(tmp_path / "p.png").alpha
+    assert alpha is not None
+    assert alpha[2, 1, 0] == 0
+    assert alpha.sum() == 15 * 255
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied(photo: np.ndarray, tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(photo).save(tmp_path / "p.png", exif=exif)
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}[orientation]
+    upright = np.rot90(photo, turns)
+    if orientation in (2, 4, 5, 7):
+        upright = upright[:, ::-1]
+    np.testing.assert_array_equal(images.read_picture(tmp_path / "p.png").colour, upright)
+
+
+def test_the_colour_profile_is_kept(photo: np.ndarray, tmp_path: Path) -> None:
+    profile = b"not a real profile, but kept to the byte" * 10
+    Image.fromarray(photo).save(tmp_path / "in.jpg", icc_profile=profile)
+    images.write_picture(images.read_picture(tmp_path / "in.jpg"), tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.info["icc_profile"] == profile
+
+
+def test_hidden_colours_are_those_of_the_nearest_visible_pixel() -> None:
+    colour = np.zeros((5, 8, 3), np.uint8)
+    colour[:, :3] = (250, 10, 10)
+    alpha = np.zeros((5, 8, 1), np.uint8)
+    alpha[:, :3] = 255
+    assert (images.bleed(Picture(colour, alpha)) == (250, 10, 10)).all()
+    np.testing.assert_array_equal(images.bleed(Picture(colour)), colour)
+    np.testing.assert_array_equal(images.bleed(Picture(colour, 0 * alpha)), colour)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+def test_what_is_no_picture_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.png").write_bytes(content)
+    with pytest.raises(SrganError, match=r"p\.png"):
+        images.read_picture(tmp_path / "p.png")
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in FORMATS])
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_a_truncated_picture_is_one_sentence(photo: np.ndarray, tmp_path: Path, name: str, keep: float) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, name)
+    (tmp_path / "p").write_bytes(buffer.getvalue()[: int(keep * buffer.tell())])
+    with pytest.raises(SrganError, match=r"p: (cannot be read|is not a picture)"):
+        images.read_picture(tmp_path / "p")
+
+
+def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SrganError, match="no such file"):
+        images.read_header(tmp_path / "p.png")
+    with pytest.raises(SrganError, match="cannot be read"):
+        images.read_header(tmp_path)
+    pages = [Image.new("L", (4, 4), shade) for shade in (0, 9)]
+    pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(SrganError, match="2 frames or pages"):
+        images.read_header(tmp_path / "p.tif")
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "F", "I"])
+def test_other_modes_are_refused(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (4, 4)).save(tmp_path / "p.tif")
+    with pytest.raises(SrganError, match=f"colour mode {mode}"):
+        images.read_picture(tmp_path / "p.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "reason"),
+    [
+        ("p.jpg", Header(16_376, 8, transparent=False, sixteen_bits=False), "65,500"),
+        ("p.webp", Header(8, 4_096, transparent=False, sixteen_bits=False), "16,383"),
+        ("p.jpg", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
+        ("p.bmp", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
+        ("p.webp", Header(8, 8, transparent=False, sixteen_bits=True), "16 bits"),
+        ("p.gif", OPAQUE, "'.gif'"),
+        ("p", OPAQUE, "without ending"),
+        ("missing/p.png", OPAQUE, "does not exist"),
+    ],
+)
+def test_what_cannot_be_written_is_found_out_first(tmp_path: Path, name: str, header: Header, reason: str) -> None:
+    with pytest.raises(SrganError, match=reason):
+        images.check_output(tmp_path / name, header, scale=4)
+
+
+def test_what_can_be_written_passes(tmp_path: Path) -> None:
+    images.check_output(tmp_path / "p.jpg", Header(16_375, 8, transparent=False, sixteen_bits=False), scale=4)
+    images.check_output(tmp_path / "p.WEBP", Header(4_095, 8, transparent=True, sixteen_bits=False), scale=4)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "WEBP"])
+def test_the_stated_limits_are_those_of_the_encoders(name: str) -> None:
+    (kind,) = (kind for kind in FORMATS if kind.name == name)
+    assert kind.longest_side
+    Image.new("L", (kind.longest_side, 1)).save(io.BytesIO(), name)
+    with pytest.raises((OSError, ValueError)):
+        Image.new("L", (kind.longest_side + 1, 1)).save(io.BytesIO(), name)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.png").write_bytes(b"old")
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(SrganError, match="No space left"):
+        images.write_picture(Picture(photo), tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["p.png"]
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 2), (3, 4, 3), (3, 4, 4)])
+def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    np.testing.assert_array_equal(images.to_array(images.from_array(array)).reshape(shape), array)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 2, 5), np.uint8), np.zeros((2, 2, 3)), np.zeros((0, 2), np.uint8), np.zeros(4, np.uint8)]
+)
+def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(SrganError, match="not a picture"):
+        images.from_array(array)

@@ -1,0 +1,128 @@
+"""Pixels -> pixels with the weights that ship."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import srgan_cli
+from srgan_cli import images, tiling
+from srgan_cli.errors import SrganError
+from srgan_cli.images import Picture
+from srgan_cli.metrics import luma, psnr
+from srgan_cli.model import Generator, save_generator
+from srgan_cli.upscaling import Options, Upscaler, find_weights
+
+
+@pytest.fixture(scope="module")
+def upscaler() -> Upscaler:
+    """The released weights in float32."""
+    return Upscaler(Options(precision="float32"))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 1), (33, 47, 3), (64, 64, 3), (65, 130, 1)])
+def test_any_size(upscaler: Upscaler, photo: np.ndarray, shape: tuple[int, int, int]) -> None:
+    height, width, channels = shape
+    sr = upscaler.upscale(Picture(photo[:height, :width, :channels])).colour
+    assert sr.shape == (4 * height, 4 * width, channels)
+    assert sr.dtype == np.uint8
+    assert abs(sr.mean() - photo[:height, :width, :channels].mean()) < 5
+
+
+def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: np.ndarray) -> None:
+    lr = images.to_tensor(photo)
+    whole = upscaler.run_network(lr[None])[0]
+    plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.config.receptive_radius, budget=1)
+    assert len(plan.windows) == 6
+    tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(upscaler: Upscaler, shared: Path) -> None:
+    for name in ("ppt3", "zebra", "monarch"):
+        lr = images.to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour)
+        whole = upscaler.run_network(lr[None])[0]
+        plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.halo, budget=1)
+        tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
+        assert 0 < np.abs(tiled - whole).max() * 127.5 <= 1
+
+
+def test_released_weights_beat_bicubic(upscaler: Upscaler, shared: Path) -> None:
+    gains = []
+    for path in sorted((shared / "test/Set5/LR_x4").iterdir()):
+        lr, hr = images.read_picture(path), images.read_picture(shared / "test/Set5/HR" / path.name).colour
+        bicubic = Image.fromarray(lr.colour).resize((hr.shape[1], hr.shape[0]), Image.Resampling.BICUBIC)
+        ours, theirs = (psnr(luma(sr), luma(hr), 4) for sr in (upscaler.upscale(lr).colour, np.asarray(bicubic)))
+        gains.append(ours - theirs)
+    assert min(gains) > 0.5
+    assert np.mean(gains) > 1.8
+
+
+def test_grey_stays_neutral(upscaler: Upscaler, photo: np.ndarray) -> None:
+    grey = photo[:40, :40, :1]
+    sr = upscaler.upscale(Picture(grey)).colour
+    assert sr.shape == (160, 160, 1)
+    reduced = np.asarray(Image.fromarray(sr[..., 0]).resize((40, 40), Image.Resampling.BOX))
+    assert np.abs(reduced.astype(float) - grey[..., 0]).mean() < 2.5
+
+
+def test_16_bits_go_through_the_network(upscaler: Upscaler, photo: np.ndarray) -> None:
+    dark = photo[:40, :40, :1].astype(np.uint16)
+    sr = upscaler.upscale(Picture(dark)).colour
+    assert sr.dtype == np.uint16
+    assert sr.max() < 1000
+
+
+def test_a_cut_out_has_no_halo(upscaler: Upscaler) -> None:
+    """A red disc whose transparent surroundings hide black: every visible pixel stays red."""
+    y, x = np.mgrid[:40, :40]
+    inside = (y - 20) ** 2 + (x - 20) ** 2 < 150
+    colour = np.where(inside[..., None], np.array([220, 30, 30]), 0).astype(np.uint8)
+    sr = upscaler.upscale(Picture(colour, (255 * inside[..., None]).astype(np.uint8)))
+    assert sr.alpha is not None
+    assert sr.alpha.min() == 0
+    assert sr.alpha.max() == 255
+    visible = sr.colour[sr.alpha[..., 0] > 32].astype(int)
+    assert np.abs(visible - [220, 30, 30]).max() < 12
+
+
+def test_progress_adds_up_also_with_constant_alpha(upscaler: Upscaler, photo: np.ndarray) -> None:
+    done: list[int] = []
+    sr = upscaler.upscale(Picture(photo[:9, :9], np.full((9, 9, 1), 77, np.uint8)), done.append)
+    assert sr.alpha is not None
+    assert (sr.alpha == 77).all()
+    assert sum(done) == 2 * 81
+
+
+def test_bfloat16_gives_the_same_picture(upscaler: Upscaler, photo: np.ndarray) -> None:
+    other = Upscaler(Options(precision="bfloat16")).upscale(Picture(photo[:64, :64])).colour.astype(int)
+    difference = other - upscaler.upscale(Picture(photo[:64, :64])).colour
+    assert np.sqrt((difference**2).mean()) < 0.6
+    assert np.abs(difference).max() <= 4
+
+
+def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
+    save_generator(small_generator, tmp_path / "generator.keras")
+    sizes = {
+        Upscaler(Options(model=str(model), device="cpu")).upscale(Picture(photo[:8, :8])).colour.shape
+        for model in (tmp_path, tmp_path / "generator.keras")
+    }
+    assert sizes == {(32, 32, 3)}
+
+
+def test_unknown_models_name_the_released_ones() -> None:
+    with pytest.raises(SrganError, match="no model 'photoo'") as error:
+        find_weights("photoo")
+    assert "srresnet" in error.value.hint
+
+
+def test_api_returns_what_it_is_given(photo: np.ndarray) -> None:
+    options = {"precision": "float32", "device": "cpu"}
+    small = photo[:16, :20]
+    sr = srgan_cli.upscale(small, **options)  # type: ignore[arg-type]
+    assert sr.shape == (64, 80, 3)
+    image = srgan_cli.upscale(Image.fromarray(small), **options)  # type: ignore[arg-type]
+    assert isinstance(image, Image.Image)
+    np.testing.assert_array_equal(np.asarray(image), sr)
+    assert srgan_cli.upscale(small[..., 0], **options).shape == (64, 80)  # type: ignore[arg-type]
