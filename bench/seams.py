@@ -29,7 +29,8 @@ def main() -> None:
         return upscaler.run_network(to_tensor(windows))
 
     for name in sys.argv[1:]:
-        lr = read_picture(Path(name)).colour
+        colour = read_picture(Path(name)).colour
+        lr = np.broadcast_to(colour, (*colour.shape[:2], 3))
         whole = network(lr[None])[0]
         for halo in (0, 2, 4, 6, 8, 10, 12, 16, 24, radius):
             rows, columns = (tiling.split_axis(size, DEFAULT_TILE, halo, patches=1) for size in lr.shape[:2])

@@ -268,6 +268,19 @@ def bleed(picture: Picture) -> np.ndarray:
     return picture.colour[rows, columns]
 
 
+def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
+    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
+
+    So what is opaque or transparent in the picture stays exactly that, where a network is a few levels off.
+    """
+    scale = alpha_sr.shape[0] // alpha_lr.shape[0]
+    least, most = (
+        extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)
+        for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
+    )
+    return np.clip(alpha_sr, least, most)
+
+
 def write_picture(picture: Picture, path: Path) -> None:
     """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
 

@@ -77,7 +77,9 @@ class Upscaler:
             on_pixels: Told how many LR pixels were finished; they add up to H x W, twice that with an alpha channel.
         """
         colour = self._enlarge(images.bleed(picture), on_pixels)
-        alpha = None if picture.alpha is None else self._enlarge(picture.alpha, on_pixels)
+        alpha = picture.alpha
+        if alpha is not None:
+            alpha = images.keep_solid(self._enlarge(alpha, on_pixels), alpha)
         return Picture(colour, alpha, picture.icc_profile)
 
     def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:

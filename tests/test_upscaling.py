@@ -83,6 +83,7 @@ def test_a_cut_out_has_no_halo(upscaler: Upscaler) -> None:
     assert sr.alpha is not None
     assert sr.alpha.min() == 0
     assert sr.alpha.max() == 255
+    assert (sr.alpha[60:100, 60:100] == 255).all()
     visible = sr.colour[sr.alpha[..., 0] > 32].astype(int)
     assert np.abs(visible - [220, 30, 30]).max() < 12
 
