@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from scipy import ndimage
 
 from srgan_cli.errors import SrganError
 
@@ -252,33 +251,6 @@ def to_pil(picture: Picture) -> Image.Image:
     if picture.icc_profile:
         image.info["icc_profile"] = picture.icc_profile
     return image
-
-
-def bleed(picture: Picture) -> np.ndarray:
-    """The colours with those of fully transparent pixels replaced by the nearest visible one's.
-
-    What hides under transparency (often black) would otherwise be mixed into the edge by the network, as a halo.
-    """
-    if picture.alpha is None:
-        return picture.colour
-    hidden = picture.alpha[..., 0] == 0
-    if hidden.all() or not hidden.any():
-        return picture.colour
-    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    return picture.colour[rows, columns]
-
-
-def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
-    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
-
-    So what is opaque or transparent in the picture stays exactly that, where a network is a few levels off.
-    """
-    scale = alpha_sr.shape[0] // alpha_lr.shape[0]
-    least, most = (
-        extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)
-        for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
-    )
-    return np.clip(alpha_sr, least, most)
 
 
 def write_picture(picture: Picture, path: Path) -> None:

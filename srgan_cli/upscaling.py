@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from srgan_cli import SCALE, images, tiling
+from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision
 from srgan_cli.errors import SrganError
 from srgan_cli.fusion import FusedGenerator
@@ -76,10 +77,10 @@ class Upscaler:
             picture: Any size from 1x1 up.
             on_pixels: Told how many LR pixels were finished; they add up to H x W, twice that with an alpha channel.
         """
-        colour = self._enlarge(images.bleed(picture), on_pixels)
+        colour = self._enlarge(bleed(picture), on_pixels)
         alpha = picture.alpha
         if alpha is not None:
-            alpha = images.keep_solid(self._enlarge(alpha, on_pixels), alpha)
+            alpha = keep_solid(self._enlarge(alpha, on_pixels), alpha)
         return Picture(colour, alpha, picture.icc_profile)
 
     def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:

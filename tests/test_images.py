@@ -107,16 +107,6 @@ def test_the_colour_profile_is_kept(photo: np.ndarray, tmp_path: Path) -> None:
         assert written.info["icc_profile"] == profile
 
 
-def test_hidden_colours_are_those_of_the_nearest_visible_pixel() -> None:
-    colour = np.zeros((5, 8, 3), np.uint8)
-    colour[:, :3] = (250, 10, 10)
-    alpha = np.zeros((5, 8, 1), np.uint8)
-    alpha[:, :3] = 255
-    assert (images.bleed(Picture(colour, alpha)) == (250, 10, 10)).all()
-    np.testing.assert_array_equal(images.bleed(Picture(colour)), colour)
-    np.testing.assert_array_equal(images.bleed(Picture(colour, 0 * alpha)), colour)
-
-
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_what_is_no_picture_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "p.png").write_bytes(content)

@@ -11,7 +11,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors"},
-    {"images", "tiling", "metrics", "jobs"},
+    {"images", "alpha", "tiling", "metrics", "jobs"},
     {"model", "fusion", "device"},
     {"upscaling"},
     {"console", "cli"},
