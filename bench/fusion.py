@@ -21,7 +21,8 @@ from keras import layers
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import read_picture, to_tensor
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.upscaling import DEFAULT_MODEL, find_weights
+from srgan_cli.released import find_weights
+from srgan_cli.upscaling import DEFAULT_MODEL
 
 PATCH, BATCH, ROUNDS = 64, 16, 5
 

@@ -4,13 +4,29 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 from rich.text import Text
 
 from srgan_cli.errors import SrganError
+from srgan_cli.options import TrainOptions
+
+if TYPE_CHECKING:
+    from srgan_cli.runs import Record
 
 
 def say(message: str, style: str = "") -> None:
@@ -46,6 +62,63 @@ def progress(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str]
             console.print(Text(message), soft_wrap=True)
 
         yield advance, line
+
+
+HEALTHY = {  # what a run that goes well shows; None: falling
+    "loss": None,
+    "content": None,
+    "adversarial": (0.1, 5.0),
+    "d_loss": (0.02, 0.3),
+    "d_hr": (0.4, 1.0),
+    "d_sr": (0.0, 0.6),
+    "wait_share": (0.0, 0.1),
+}
+
+
+@contextmanager
+def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], None], Callable[["Record"], None]]]:
+    """Stage, steps, time left and losses with their healthy ranges on a terminal; plain lines elsewhere.
+
+    Yields:
+        A function that prints a line, and one that shows a report.
+    """
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, speed_estimate_period=600)
+    tasks: dict[str, TaskID] = {}
+
+    def line(message: str) -> None:
+        console.print(Text(message), soft_wrap=True)
+
+    with Live(bar, console=console) if console.is_terminal else nullcontext() as live:
+
+        def record(report: "Record") -> None:
+            if live is None:
+                line(_one_line(report))
+                return
+            if report.stage not in tasks:
+                tasks[report.stage] = bar.add_task(report.stage, total=options.steps_of(report.stage))
+            bar.update(tasks[report.stage], completed=report.step)
+            live.update(Group(bar, _losses(report)))
+            if "psnr" in report.values:
+                line(_one_line(report))
+
+        yield line, record
+
+
+def _one_line(report: "Record") -> str:
+    numbers = " ".join(f"{name} {value:.4g}" for name, value in report.values.items())
+    return f"{report.stage} {report.step}: {numbers}"
+
+
+def _losses(report: "Record") -> Table:
+    table = Table("", "now", "healthy", box=None)
+    for name, value in report.values.items():
+        healthy = HEALTHY.get(name)
+        good = healthy is None or healthy[0] <= value <= healthy[1]
+        expected = "falls" if name in HEALTHY and not healthy else "{} to {}".format(*healthy) if healthy else ""
+        table.add_row(name, Text(f"{value:.4g}", style="" if good else "yellow"), expected)
+    return table
 
 
 @contextmanager

@@ -1,5 +1,9 @@
-"""Where the network runs and in which precision."""
+"""Where the network runs, on how many devices, and in which precision."""
 
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -60,3 +64,38 @@ def _gpu_has_bfloat16() -> bool:
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
         return bool(details.get("compute_capability", (0, 0)) >= (8, 0))
     return False
+
+
+@contextmanager
+def replicated() -> Iterator[int]:
+    """Train on everything there is: several GPUs of this machine, or the machines that `TF_CONFIG` names.
+
+    Keras's own distribution does it; models made inside are copied to each replica, and every batch is divided.
+
+    Yields:
+        How many replicas share their gradients by themselves (TensorFlow's strategies); 1 otherwise.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if "TF_CONFIG" in os.environ:
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        elif len(tf.config.list_logical_devices("GPU")) > 1:
+            strategy = tf.distribute.MirroredStrategy()
+        else:
+            strategy = tf.distribute.get_strategy()
+        with strategy.scope():
+            yield strategy.num_replicas_in_sync
+    else:
+        if len(keras.distribution.list_devices()) > 1:
+            keras.distribution.set_distribution(keras.distribution.DataParallel())
+        yield 1
+
+
+def is_chief() -> bool:
+    """Whether this is the machine that writes, of those that `TF_CONFIG` names; alone it is."""
+    config = json.loads(os.environ.get("TF_CONFIG", "{}"))
+    if "task" not in config:
+        return True
+    task = config["task"]
+    return bool(task["type"] == "chief" or ("chief" not in config["cluster"] and task["index"] == 0))

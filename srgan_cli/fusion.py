@@ -5,10 +5,9 @@ Three rewrites, all exact up to rounding, also at the zero-padded border:
 1. Batch norms are folded into convolutions. The one behind a relu is y = s relu(c) + t. With |s| folded into c it is
    sign(s) (relu(c') + sign(s) t), and relu(c') + u = max(c' + u, u): the sign goes into the next kernel, u into the
    bias and a maximum. The shift itself cannot go into the next bias, because the zero padding comes after it.
-2. Nearest-neighbour upsampling and its convolution are four 2x2 convolutions (`model.UpsampleConv2D`), their kernels
+2. Nearest-neighbour upsampling and its convolution are four 2x2 convolutions (`layers.UpsampleConv2D`), their kernels
    added up once instead of at every call.
-3. The last 9x9 convolution has 3 outputs, too few for a matrix product to be fast. It is done as a 1x9 convolution to
-   27 channels, one triple for each row of the kernel, whose rows are then shifted and added.
+3. The last convolution's rows (`layers.RowConv2D`) are laid side by side once, too.
 
 In half precision three things stay float32, which cost little and would otherwise lose grey levels: the first
 convolution, the running sum of the residual blocks, and the eighth of the channels behind the last upsampling that the
@@ -21,7 +20,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from srgan_cli.model import UPSAMPLINGS, Generator, interleave, phase_kernels
+from srgan_cli.layers import add_rows, interleave, phase_kernels, row_kernel
+from srgan_cli.model import UPSAMPLINGS, Generator
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (kh, kw, in, out), bias (out,)
 
@@ -49,7 +49,11 @@ class FusedGenerator(keras.Model):
         self.upsamplings = [_freeze(dtype, *_in_phases(*step)) for step in steps]
         kernel, bias = _convolution(part("last"))
         self.tail = [
-            _freeze(kind, *_in_phases(widest[0][..., channels], widest[1][channels]), _rows(kernel[:, :, channels]))
+            _freeze(
+                kind,
+                *_in_phases(widest[0][..., channels], widest[1][channels]),
+                ops.convert_to_numpy(row_kernel(kernel[:, :, channels])),
+            )
             for kind, channels in _split_by_weight(kernel, dtype)
         ]
         (self.last_bias,) = _freeze("float32", bias)
@@ -64,7 +68,7 @@ class FusedGenerator(keras.Model):
         for kernel, bias in self.upsamplings:
             x = _upsample(x, kernel, bias)
         rows = [ops.conv(_upsample(x, kernel, bias), last, padding="same") for kernel, bias, last in self.tail]
-        return ops.tanh(_add_rows(sum(ops.cast(part, "float32") for part in rows)) + self.last_bias)
+        return ops.tanh(add_rows(sum(ops.cast(part, "float32") for part in rows), 3) + self.last_bias)
 
 
 def _freeze(dtype: str, *arrays: np.ndarray) -> tuple[keras.Variable, ...]:
@@ -121,17 +125,3 @@ def _fold_behind_relu(
     floor = sign * shift
     kernel, bias = _fold(before, (np.abs(scale), floor))
     return (kernel, bias), floor, (after[0] * sign[:, None], after[1])
-
-
-def _rows(kernel: np.ndarray) -> np.ndarray:
-    """(9, 9, C, 3) -> (1, 9, C, 27): each row of the kernel becomes three output channels."""
-    size, _, channels, outputs = kernel.shape
-    return kernel.transpose(1, 2, 0, 3).reshape(1, size, channels, size * outputs)
-
-
-def _add_rows(rows: Any) -> Any:
-    """(B, H, W, 3 k) -> (B, H, W, 3): shift the k rows of a k-tap kernel into place and add them up."""
-    size = rows.shape[-1] // 3
-    height, reach = ops.shape(rows)[1], size // 2
-    rows = ops.pad(rows, ((0, 0), (reach, reach), (0, 0), (0, 0)))
-    return sum(rows[:, row : row + height, :, 3 * row : 3 * row + 3] for row in range(size))

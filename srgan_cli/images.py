@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -145,24 +145,28 @@ def _header(image: Image.Image) -> Header:
     return Header(image.width, image.height, image.has_transparency_data, image.mode.startswith("I;16"))
 
 
-def read_picture(path: Path) -> Picture:
-    """Decode the picture file at `path` and turn it upright.
+def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
+    """Decode a picture file and turn it upright.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead, such as a member of an archive.
 
     Raises:
         SrganError: The file is missing, damaged, not a picture, or of a kind that is not supported.
     """
-    with _open(path) as image:
+    with _open(path, file) as image:
         return from_pil(image)
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
+def _open(path: Path, file: BinaryIO | None = None) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong inside the `with` is reported as one sentence about this file."""
     try:
         with warnings.catch_warnings():
             # Pillow warns at 89 megapixels, which cameras make, and refuses at twice that.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=[kind.name for kind in FORMATS]) as image:
+            with Image.open(file or path, formats=[kind.name for kind in FORMATS]) as image:
                 _refuse_unsupported(image)
                 yield image
     except SrganError as error:

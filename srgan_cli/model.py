@@ -1,4 +1,4 @@
-"""The networks: generator, discriminator, `UpsampleConv2D`, saving and loading.
+"""The networks: generator, discriminator, and `SRGAN`, which trains both; saving and loading.
 
 After Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
 CVPR 2017 (https://arxiv.org/abs/1609.04802), Figure 4. Tensors are (batch, height, width, channels), float,
@@ -8,6 +8,7 @@ RGB in [-1, 1]. Everything is written in `keras.ops` and `keras.layers`: the num
 import json
 import math
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
 from srgan_cli.errors import SrganError
+from srgan_cli.layers import RowConv2D, UpsampleConv2D
 
 UPSAMPLINGS = int(math.log2(SCALE))
 BATCH_NORM_MOMENTUM = 0.8
@@ -53,73 +55,6 @@ class GeneratorConfig:
         return math.ceil(first + trunk + upsampling + last)
 
 
-@keras.saving.register_keras_serializable("srgan")
-class UpsampleConv2D(layers.Layer):
-    """Nearest-neighbour x2, then a 3x3 `same` convolution and a relu, in one layer with 2.25 times fewer products.
-
-    Along one axis the enlarged picture repeats each pixel, so a 3-tap kernel (k0, k1, k2) there sees only two
-    different pixels: (k0, k1 + k2) for the even outputs and (k0 + k1, k2) for the odd ones. In two dimensions the
-    four combinations are four 2x2 kernels on the small picture, whose outputs interleave. The variable is the 3x3
-    kernel, so weights can be exchanged with `UpSampling2D` + `Conv2D`.
-
-    Input (B, H, W, C), output (B, 2H, 2W, filters).
-    """
-
-    def __init__(self, filters: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters = filters
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the 3x3 kernel (3, 3, C, filters) and the bias (filters,)."""
-        self.kernel = self.add_weight(
-            name="kernel", shape=(3, 3, input_shape[-1], self.filters), initializer="glorot_uniform"
-        )
-        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
-
-    def call(self, inputs: Any) -> Any:
-        """Convolve once with the four 2x2 kernels side by side, then interleave."""
-        kernel = phase_kernels(ops.cast(self.kernel, self.compute_dtype))
-        phases = ops.conv(ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0))), kernel, padding="valid")
-        phases = phases + ops.tile(ops.cast(self.bias, self.compute_dtype), 4)
-        return interleave(ops.relu(phases), self.filters)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(B, H, W, C) -> (B, 2H, 2W, filters); an unknown side stays unknown."""
-        batch, height, width, _ = input_shape
-        return batch, height and 2 * height, width and 2 * width, self.filters
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return {**super().get_config(), "filters": self.filters}
-
-
-def phase_kernels(kernel: Any) -> Any:
-    """The 3x3 kernel (3, 3, C, F) as its four 2x2 phase kernels (2, 2, C, 4 F), in the order of `interleave`."""
-
-    def halves(taps: Any) -> tuple[Any, Any]:
-        return ops.stack([taps[0], taps[1] + taps[2]]), ops.stack([taps[0] + taps[1], taps[2]])
-
-    phases = []
-    for rows in halves(kernel):
-        for columns in halves(ops.swapaxes(rows, 0, 1)):
-            phases.append(ops.swapaxes(columns, 0, 1))
-    return ops.concatenate(phases, axis=-1)
-
-
-def interleave(phases: Any, filters: int) -> Any:
-    """(B, H + 1, W + 1, 4 F) phases of the padded picture -> (B, 2H, 2W, F).
-
-    Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b): the odd outputs lie behind their pixel, so their 2x2
-    kernel starts one pixel later.
-    """
-    corners = [
-        phases[:, a : a - 1 or None, b : b - 1 or None, (2 * a + b) * filters : (2 * a + b + 1) * filters]
-        for a in (0, 1)
-        for b in (0, 1)
-    ]
-    return ops.depth_to_space(ops.concatenate(corners, axis=-1), 2, data_format="channels_last")
-
-
 def _batch_norm(name: str) -> layers.Layer:
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)
 
@@ -150,7 +85,7 @@ class Generator(keras.Model):
         for step in range(UPSAMPLINGS):
             x = UpsampleConv2D(4 * config.filters, name=f"upsample{step + 1}")(x)
         # tanh in float32: bfloat16 has only 256 values between 0.5 and 1.
-        sr = layers.Conv2D(3, 9, padding="same", name="last")(x)
+        sr = RowConv2D(3, 9, padding="same", name="last")(x)
         sr = layers.Activation("tanh", dtype="float32", name="sr")(sr)
         super().__init__(inputs, sr, **kwargs)
 
@@ -205,3 +140,88 @@ def load_generator(path: Path) -> Generator:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each part of the perceptual loss counts; the defaults are the paper's (its equation 3)."""
+
+    content: float = 1.0
+    adversarial: float = 1e-3
+    pixel: float = 0.0
+
+
+class SRGAN(keras.Model):
+    """Both networks as one model that `keras.Model.fit` trains: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
+
+    One step is one pass of the generator and one optimizer update. The loss is the sum of the generator's and the
+    discriminator's; what the one network's loss must not change is held constant there, so that each receives exactly
+    its own gradient.
+
+    Args:
+        generator: LR -> SR.
+        discriminator: HR or SR -> probabilities of being HR.
+        content: (HR, SR) -> the content loss, a scalar: of features or of pixels.
+        weights: Of the parts of the perceptual loss.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: keras.Model,
+        content: Callable[[Any, Any], Any],
+        weights: LossWeights | None = None,
+    ) -> None:
+        super().__init__(name="srgan")
+        self.generator, self.discriminator = generator, discriminator
+        self._content, self._weights = content, weights or LossWeights()
+        names = ("g_loss", "content", "adversarial", "d_loss", "d_hr", "d_sr")
+        self._means = {name: keras.metrics.Mean(name=name) for name in names}
+        self._share = ShareOfReplica()
+        self.built = True
+
+    def call(self, lr: Any, training: bool | None = None) -> Any:
+        """The generator."""
+        return self.generator(lr, training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
+    ) -> Any:
+        """Perceptual loss of SR (equation 3 of the paper) + the discriminator's least-squares loss, a scalar."""
+        del x, sample_weight
+        hr, sr, weights = ops.cast(y, "float32"), ops.cast(y_pred, "float32"), self._weights
+        content = self._content(hr, sr)
+        fooled = self._discriminate_as_constant(sr)
+        adversarial = ops.mean(ops.binary_crossentropy(ops.ones_like(fooled), fooled))
+        g_loss = weights.content * content + weights.adversarial * adversarial
+        if weights.pixel:
+            g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
+        d_hr = self.discriminator(hr, training=training)
+        d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
+        d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))
+        values = (g_loss, content, adversarial, d_loss, ops.mean(d_hr), ops.mean(d_sr))
+        for mean, value in zip(self._means.values(), values, strict=True):
+            mean.update_state(value)
+        return self._share(g_loss + d_loss)
+
+    def _discriminate_as_constant(self, sr: Any) -> Any:
+        """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""
+        constants = [(variable, ops.stop_gradient(variable.value)) for variable in self.discriminator.variables]
+        with keras.StatelessScope(state_mapping=constants):
+            return self.discriminator(sr, training=True)
+
+
+class ShareOfReplica(keras.losses.Loss):
+    """A scalar as it is; under a `tf.distribute` strategy Keras divides it by the number of replicas.
+
+    The gradients of the replicas are added up there, so that each must only bring its share.
+    """
+
+    def __call__(self, loss: Any) -> Any:
+        """The loss, a scalar in and out."""
+        return super().__call__(ops.reshape(loss, (1,)), ops.reshape(loss, (1,)))
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The prediction."""
+        del y_true
+        return y_pred

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import Picture
 from srgan_cli.jobs import Failure, Job
 from srgan_cli.model import load_generator
+from srgan_cli.released import find_weights
 
 DEFAULT_MODEL = "srresnet"
 DEFAULT_TILE = 64
@@ -105,31 +105,6 @@ class Upscaler:
         """(B, h, w, 3) -> (B, 4 h, 4 w, 3), float32 in [-1, 1], on the chosen device."""
         with keras.device(self.device):
             return self._network.predict_on_batch(lr)
-
-
-def find_weights(model: str) -> Path:
-    """The `.keras` file for a name of released weights, a file or a run folder.
-
-    Raises:
-        SrganError: There is none.
-    """
-    path = Path(model)
-    if path.is_dir():
-        return path / "generator.keras"
-    if path.suffix == ".keras" or path.exists():
-        return path
-    released = {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
-    if model not in released:
-        raise SrganError(
-            f"there is no model {model!r}", f"released: {', '.join(sorted(released))}; or pass a .keras file"
-        )
-    return released[model]
-
-
-def _weight_folders() -> tuple[Path, ...]:
-    """Where released weights lie: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    return package.parent / "weights", package / "weights"
 
 
 def run_jobs(

@@ -1,6 +1,8 @@
 """The installed program as a user meets it: exit codes, stdout, stderr, files."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +122,7 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Pa
         (["PHOTO", "-o", "missing/out.png"], 1, "the folder missing does not exist"),
         (["PHOTO", "-o", "out.png", "--model", "nonsense"], 1, "there is no model 'nonsense'"),
         (["PHOTO", "-o", "out.png", "--model", "damaged.keras"], 1, "damaged.keras: not the weights"),
-        (["PHOTO", "-o", "out.png", "--model", "empty"], 1, "generator.keras: there is no such file"),
+        (["PHOTO", "-o", "out.png", "--model", "empty"], 1, "has no generator.keras"),
         (["PHOTO", "PHOTO", "-o", "notes"], 1, "notes: cannot be made a folder"),
     ],
 )
@@ -162,3 +164,77 @@ def test_two_inputs_for_one_output_is_a_usage_error(small: Path, tmp_path: Path)
     other.parent.mkdir()
     other.write_bytes(small.read_bytes())
     assert in_process("upscale", small, other, "-o", tmp_path / "out")[0] == 2
+
+
+def test_train_asks_for_pictures() -> None:
+    code, stdout, stderr = in_process("train")
+    assert (code, stdout) == (2, "")
+    assert "error: there are no pictures to train on" in stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--data", "nowhere"], 1, "nowhere: there is no such folder or .zip"),
+        (["--data", "empty"], 1, "empty: no pictures found"),
+        (["--data", "in", "--hr-size", "40"], 2, "hr_size is 40"),
+        (["--data", "in", "--backup-every", "soon"], 2, "backup_every is 'soon'"),
+        (["--resume", "empty"], 1, "empty: is not a training run"),
+        (["--config", "bad.toml"], 2, "bad.toml: cannot be read as TOML"),
+        (["--config", "odd.toml"], 2, "odd.toml: there is no option 'stepz'"),
+        (["--data", "in", "--from", "notes"], 1, "notes: not the weights of a generator"),
+        (["--data", "in", "-o", "notes"], 1, "notes: cannot be made a folder"),
+        (["--data", "in", "--vgg-weights", "notes", "--hr-size", "16"], 1, "the VGG19 weights cannot be loaded"),
+        (["--data", "in", "--sampling", "crop", "--hr-size", "256"], 1, "none of 1 pictures can be used"),
+    ],
+)
+@pytest.mark.usefixtures("small")
+def test_train_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("notes").write_text("mine")
+    Path("bad.toml").write_text("steps = many")
+    Path("odd.toml").write_text("stepz = 1\ndata = 'in'")
+    actual, stdout, stderr = in_process("train", "--filters", 4, "--residual-blocks", 1, *arguments)
+    assert (actual, stdout) == (code, "")
+    (error,) = (line for line in stderr.splitlines() if line.startswith("error: "))
+    assert message in error
+    assert "Traceback" not in stderr
+
+
+TINY = ["--filters", 8, "--residual-blocks", 1, "--hr-size", 32, "--content-loss", "mse", "--report-every", 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, number: int) -> None:
+    command = [PROGRAM, "train", "--data", small.parent, "-o", tmp_path / "run", "--steps", "100000", *TINY]
+    lines = []
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("adversarial 3:"):
+                process.send_signal(number)
+    assert process.returncode == 130
+    assert "go on with --resume" in lines[-1]
+    assert list((tmp_path / "run" / "backup").iterdir())
+    done = int(lines[-1].split("after step ")[1].split()[0])
+    result = srgan("train", "--resume", tmp_path / "run", "--steps", done + 2)
+    assert result.returncode == 0, result.stderr
+    assert f"adversarial {done + 2}: " in result.stderr
+    assert srgan("train", "--data", small.parent, "-o", tmp_path / "run").returncode == 1  # holds a run already
+    assert srgan("upscale", "--model", tmp_path / "run", small).returncode == 0
+
+
+def test_a_config_file_and_options_make_the_run(tmp_path: Path, small: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(f"data = '{small.parent}'\nsteps = 7\npretrain_steps = 1\nseed = 5\n")
+    code, _, stderr = in_process(
+        "train", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "run", "--steps", 0, *TINY
+    )
+    assert code == 0, stderr
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (options["steps"], options["pretrain_steps"], options["seed"]) == (0, 1, 5)
+    assert (options["data"], options["hr_size"]) == (str(small.parent), 32)

@@ -8,7 +8,8 @@ from conftest import randomise
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import to_tensor
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.upscaling import DEFAULT_MODEL, find_weights
+from srgan_cli.released import find_weights
+from srgan_cli.upscaling import DEFAULT_MODEL
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (13, 6), (64, 64)])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from srgan_cli.metrics import luma, psnr
+from srgan_cli.metrics import luma, psnr, ssim
 
 
 def test_luma_of_black_white_and_red() -> None:
@@ -34,3 +34,28 @@ def test_psnr_leaves_the_border_out() -> None:
 def test_psnr_refuses_what_it_cannot_compare(shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"compare|nothing is left"):
         psnr(np.zeros((8, 8)), np.zeros(shape), border=4)
+
+
+def test_ssim_by_hand(photo: np.ndarray) -> None:
+    grey = luma(photo[:40, :50])
+    other = np.clip(grey + np.random.default_rng(0).normal(0, 10, grey.shape), 0, 255)
+    offsets = np.arange(11) - 5
+    window = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
+    window /= window.sum()
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        """Weighted means of the 11x11 windows that fit."""
+        windows = np.lib.stride_tricks.sliding_window_view(values, (11, 11))
+        return np.einsum("hwij,ij->hw", windows, window)
+
+    a, b = grey[4:-4, 4:-4], other[4:-4, 4:-4]
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    covariance = mean(a * b) - mean(a) * mean(b)
+    variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
+    by_hand = (2 * mean(a) * mean(b) + c1) * (2 * covariance + c2)
+    by_hand /= (mean(a) ** 2 + mean(b) ** 2 + c1) * (variances + c2)
+    assert ssim(grey, other, border=4) == pytest.approx(by_hand.mean(), abs=1e-6)
+
+
+def test_ssim_of_equal_pictures_is_1(photo: np.ndarray) -> None:
+    assert ssim(photo, photo, border=0) == pytest.approx(1)

@@ -10,10 +10,10 @@ import pytest
 from keras import layers, ops
 
 from srgan_cli.errors import SrganError
+from srgan_cli.layers import UpsampleConv2D
 from srgan_cli.model import (
     Generator,
     GeneratorConfig,
-    UpsampleConv2D,
     build_discriminator,
     load_generator,
     save_generator,

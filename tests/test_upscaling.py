@@ -12,7 +12,8 @@ from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, save_generator
-from srgan_cli.upscaling import Options, Upscaler, find_weights
+from srgan_cli.released import find_weights
+from srgan_cli.upscaling import Options, Upscaler
 
 
 @pytest.fixture(scope="module")

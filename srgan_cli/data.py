@@ -1,0 +1,206 @@
+"""A folder, a glob or a .zip of pictures -> (LR, HR) batches, a pure function of (seed, step)."""
+
+import glob
+import io
+import time
+import zipfile
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import keras
+import numpy as np
+from PIL import Image
+
+from srgan_cli import images
+from srgan_cli.degradation import degrade
+from srgan_cli.errors import SrganError
+from srgan_cli.images import Picture
+from srgan_cli.options import DataOptions, Sampling
+
+LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
+Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3) in [-1, 1]
+
+
+class Pictures:
+    """The pictures at one place, decoded on demand and kept in memory up to a budget; safe to use from threads.
+
+    Attributes:
+        names: All candidates, sorted. Whether one can be decoded shows when it is first read.
+        unusable: Name -> why it was left out.
+
+    Raises:
+        SrganError: Nothing at this place is named like a picture.
+    """
+
+    def __init__(self, place: str, cache_bytes: int) -> None:
+        self.place = place
+        self.names, self._read = _find(place)
+        if not self.names:
+            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(images.SUFFIXES)}")
+        self.unusable: dict[str, str] = {}
+        self._cache: dict[str, np.ndarray] = {}
+        self._free_bytes = cache_bytes
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def load(self, index: int, smallest_side: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of the first usable picture from `index` on, none of its sides under `smallest_side`.
+
+        Raises:
+            SrganError: No picture can be used.
+        """
+        for candidate in range(index, index + len(self)):
+            name = self.names[candidate % len(self)]
+            if name not in self.unusable:
+                try:
+                    return self._load(name, smallest_side)
+                except SrganError as error:
+                    self.unusable[name] = error.message
+        reasons = "; ".join(list(self.unusable.values())[:3])
+        raise SrganError(f"{self.place}: none of {len(self)} pictures can be used ({reasons})", "give other pictures")
+
+    def _load(self, name: str, smallest_side: int) -> np.ndarray:
+        pixels = self._cache.get(name)
+        if pixels is None:
+            pixels = _as_rgb8(self._read(name).colour)
+            self._keep(name, pixels)
+        if min(pixels.shape[:2]) < smallest_side:
+            raise SrganError(f"{name}: has a side shorter than {smallest_side} pixels")
+        return pixels
+
+    def _keep(self, name: str, pixels: np.ndarray) -> None:
+        with self._lock:
+            if name not in self._cache and pixels.nbytes <= self._free_bytes:
+                self._cache[name] = pixels
+                self._free_bytes -= pixels.nbytes
+
+
+def _find(place: str) -> tuple[list[str], Callable[[str], Picture]]:
+    """The sorted names of what looks like pictures at a place, and how to read one of them."""
+    path = Path(place)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _find_in_zip(path)
+    if not path.is_dir() and not glob.has_magic(place):
+        raise SrganError(f"{place}: there is no such folder or .zip", "check the spelling")
+    found = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(place, recursive=True))  # noqa: PTH207 (Path.glob refuses absolute patterns)
+    return _pictures_among(map(str, found)), lambda name: images.read_picture(Path(name))
+
+
+def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise SrganError(f"{path}: is not a .zip, or it is damaged ({error})", "download it again") from error
+
+    def read(name: str) -> Picture:
+        if archive.getinfo(name).file_size > LARGEST_MEMBER:
+            raise SrganError(f"{path}: {name} is larger than {LARGEST_MEMBER // 2**20} MiB")
+        try:
+            content = archive.read(name)
+        except Exception as error:  # a damaged or encrypted member: zlib, zipfile and struct each have their own
+            raise SrganError(f"{path}: {name} cannot be read ({error})", "download it again") from error
+        return images.read_picture(Path(name), io.BytesIO(content))
+
+    return _pictures_among(archive.namelist()), read
+
+
+def _pictures_among(names: Iterable[str]) -> list[str]:
+    paths = map(Path, names)
+    # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
+    return sorted(str(p) for p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
+
+
+def _as_rgb8(colour: np.ndarray) -> np.ndarray:
+    """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8."""
+    if colour.dtype == np.uint16:
+        colour = images.to_pixels(images.to_tensor(colour), np.dtype(np.uint8))
+    return np.broadcast_to(colour, (*colour.shape[:2], 3))
+
+
+def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:
+    """`crop` if most of the pictures are clearly larger than a square of `hr_size`, else `resize`."""
+    indices = np.linspace(0, len(pictures) - 1, min(looked_at, len(pictures))).astype(int)
+    sides = [min(pictures.load(int(index), 1).shape[:2]) for index in indices]
+    return "crop" if np.median(sides) >= 1.5 * hr_size else "resize"
+
+
+class Pairs(keras.utils.PyDataset):
+    """Batches (LR, HR) for `keras.Model.fit`: LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3).
+
+    Float32 RGB in [-1, 1]. Batch `i` is that of step `first_step + i` and depends on nothing but the pictures, the
+    options and that number, so a resumed run sees what an uninterrupted one would have.
+
+    Args:
+        pictures: Where they come from.
+        options: Their `sampling` must be chosen.
+        first_step: Step of the first batch.
+        stop_step: One past the step of the last.
+
+    Attributes:
+        ready: When each batch was ready, by `time.perf_counter`; index -> seconds.
+        failure: Why a batch could not be made, since backends wrap what is raised in a thread.
+    """
+
+    def __init__(self, pictures: Pictures, options: DataOptions, first_step: int, stop_step: int) -> None:
+        super().__init__(workers=options.workers, max_queue_size=4 * options.workers)
+        self._pictures, self._options = pictures, options
+        self._steps = range(first_step, stop_step)
+        self.ready: dict[int, float] = {}
+        self.failure: SrganError | None = None
+
+    @property
+    def num_batches(self) -> int:
+        """How many steps there are."""
+        return len(self._steps)
+
+    def __getitem__(self, index: int) -> Batch:
+        """The batch of step `first_step + index`."""
+        size, step = self._options.batch_size, self._steps[index]
+        numbers = range(step * size, step * size + size)
+        try:
+            lr, hr = (images.to_tensor(np.stack(part)) for part in zip(*map(self._pair, numbers), strict=True))
+        except SrganError as error:
+            self.failure = error
+            raise
+        self.ready[index] = time.perf_counter()
+        return lr, hr
+
+    def _pair(self, number: int) -> Batch:
+        """The `number`-th pair of the run, uint8."""
+        rng = np.random.default_rng((self._options.seed, number))
+        hr = self._square(number, rng)
+        return degrade(hr, self._options.degradation, rng), hr
+
+    def _square(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """(hr_size, hr_size, 3) uint8; every round goes through all pictures."""
+        options = self._options
+        turn, place = divmod(number, len(self._pictures))
+        index = _order(len(self._pictures), options.seed, turn)[place]
+        if options.sampling == "resize":
+            picture = self._pictures.load(int(index), smallest_side=1)
+            return _flip(_resize(picture, options.hr_size), rng)
+        picture = self._pictures.load(int(index), smallest_side=options.hr_size)
+        square = _flip(_crop(picture, options.hr_size, rng), rng)
+        return np.rot90(square) if rng.random() < 0.5 else square
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, turn: int) -> np.ndarray:
+    return np.random.default_rng((seed, turn, count)).permutation(count)
+
+
+def _resize(picture: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    top, left = (int(rng.integers(0, extent - side + 1)) for extent in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def _flip(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return square[:, ::-1] if rng.random() < 0.5 else square

@@ -1,0 +1,118 @@
+"""HR -> LR: what the network learns to undo."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+from scipy import signal
+
+from srgan_cli import SCALE
+from srgan_cli.options import Degradation
+
+FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+CLEAN_SHARE = 0.15  # of `photo`: pictures that need no repair, so that the network learns to leave those alone
+
+
+def degrade(hr: np.ndarray, kind: Degradation, rng: np.random.Generator) -> np.ndarray:
+    """(4 h, 4 w, 3) uint8 -> (h, w, 3) uint8.
+
+    Args:
+        hr: Both sides multiples of 4.
+        kind: `bicubic`, or `photo`: a random history of blur, noise, resizing and JPEG.
+        rng: Where `photo` draws from.
+
+    Raises:
+        ValueError: A side is not a multiple of 4.
+    """
+    if kind == "bicubic" or rng.random() < CLEAN_SHARE:
+        return bicubic(hr)
+    return photo(hr, rng)
+
+
+def bicubic(hr: np.ndarray) -> np.ndarray:
+    """(4 h, 4 w, 3) uint8 -> (h, w, 3) uint8 by antialiased bicubic interpolation, as the papers' LR pictures are made.
+
+    Raises:
+        ValueError: A side is not a multiple of 4.
+    """
+    return _resized(hr, _lr_sides(hr), Image.Resampling.BICUBIC)
+
+
+def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(4 h, 4 w, 3) uint8 -> (h, w, 3) uint8, as a picture comes out of cameras, scanners, editors and networks.
+
+    Blur, an intermediate resizing and noise in random order, once or twice; then the resizing to LR, with JPEG before
+    or after it or both. The random order is BSRGAN's (Zhang et al. 2021, https://arxiv.org/abs/2103.14006, section
+    3.5), doing it twice is Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.2).
+
+    Raises:
+        ValueError: A side is not a multiple of 4.
+    """
+    sides, picture = _lr_sides(hr), hr
+    for strength in (1.0, 0.5)[: 1 + (rng.random() < 0.4)]:
+        steps: tuple[Callable[[np.ndarray, np.random.Generator, float], np.ndarray], ...] = (blur, rescale, noise)
+        for index in rng.permutation(len(steps)):
+            if rng.random() < 0.7:
+                picture = steps[index](picture, rng, strength)
+    if rng.random() < 0.3:
+        picture = jpeg(picture, rng)
+    picture = _resized(picture, sides, FILTERS[rng.integers(len(FILTERS))])
+    return jpeg(picture, rng) if rng.random() < 0.7 else picture
+
+
+def blur(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """(H, W, 3) uint8, blurred by a Gaussian of random width in two random directions."""
+    reach = min(9, *(side - 1 for side in picture.shape[:2]))
+    along, across = 0.2 + 2.8 * strength * rng.random(2) ** 1.5
+    kernel = gaussian_kernel(along, across, np.pi * rng.random(), reach)
+    padded = np.pad(picture.astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    return _rounded(signal.oaconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1)))
+
+
+def gaussian_kernel(sigma_1: float, sigma_2: float, angle: float, reach: int) -> np.ndarray:
+    """(2 reach + 1, 2 reach + 1) float32 that adds up to 1: a Gaussian of two widths in pixels, turned by `angle`."""
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    kernel = np.exp(-0.5 * ((along / sigma_1) ** 2 + (across / sigma_2) ** 2))
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def rescale(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """(H, W, 3) uint8 -> (H', W', 3) uint8, reduced at most four times or enlarged by half, by a random filter."""
+    factor = 2.0 ** (strength * rng.uniform(-2, 0.6))
+    height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
+    return _resized(picture, (height, width), FILTERS[rng.integers(len(FILTERS))])
+
+
+def noise(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """(H, W, 3) uint8 with Gaussian or Poisson noise, in colour or the same in all channels."""
+    channels = 3 if rng.random() < 0.6 else 1
+    sigma = 25 * strength * rng.random() ** 1.5
+    grains = rng.normal(0, sigma, (*picture.shape[:2], channels))
+    if rng.random() < 0.5:  # shot noise: stronger where more light was
+        grains *= np.sqrt(picture.mean(axis=-1, keepdims=True) / 127.5)
+    return _rounded(picture + grains)
+
+
+def jpeg(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) uint8, saved as JPEG of quality 30 to 95 and read again."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=int(rng.integers(30, 96)))
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def _lr_sides(hr: np.ndarray) -> tuple[int, int]:
+    height, width, _ = hr.shape
+    if height % SCALE or width % SCALE:
+        raise ValueError(f"the sides of {height}x{width} pixels are not multiples of {SCALE}")
+    return height // SCALE, width // SCALE
+
+
+def _resized(picture: np.ndarray, sides: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize(sides[::-1], resample))
+
+
+def _rounded(picture: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)

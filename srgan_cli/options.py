@@ -1,0 +1,161 @@
+"""What can be chosen in training, once: the command line, TOML files and a run's `config.json` are all made from this.
+
+Nothing heavy is imported here, so that the command line can be built from it at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from srgan_cli.errors import UsageError
+
+Sampling = Literal["resize", "crop"]
+Degradation = Literal["bicubic", "photo"]
+Stage = Literal["pretrain", "adversarial"]
+STAGES: tuple[Stage, ...] = ("pretrain", "adversarial")
+HR_MULTIPLE = 16  # the strides of the discriminator
+
+
+def option(default: Any, about: str, least: float | None = None) -> Any:
+    """A field of an options class.
+
+    Args:
+        default: None where something is found out or left out.
+        about: One sentence for people.
+        least: The smallest number that is accepted.
+    """
+    return field(default=default, metadata={"about": about, "least": least})
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which pictures become which batches; each field's sentence is beside it."""
+
+    data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.")
+    sampling: Sampling | None = option(None, "Whole pictures resized, or random crops; else by the pictures' size.")
+    hr_size: int = option(256, "Side of the HR squares in pixels, a multiple of 16.", HR_MULTIPLE)
+    batch_size: int = option(1, "Pairs a step.", 1)
+    degradation: Degradation = option("bicubic", "How LR is made: clean, or like pictures from the real world.")
+    seed: int = option(0, "What all randomness is derived from.", 0)
+    cache: float = option(4.0, "Gigabytes of memory for decoded pictures.", 0)
+    workers: int = option(2, "Threads that prepare batches while the network computes.", 1)
+
+
+@dataclass(frozen=True)
+class TrainOptions(DataOptions):
+    """How to train. The defaults are those of the reference implementation."""
+
+    pretrain_steps: int = option(0, "Steps of the first stage, on pixels.", 0)
+    pixel_loss: Literal["mse", "l1"] = option("mse", "The loss of the first stage.")
+    steps: int = option(20_000, "Steps of the second stage, adversarial.", 0)
+    content_loss: Literal["vgg", "mse"] = option("vgg", "What the second stage compares: features of VGG19, or pixels.")
+    vgg_weights: str | None = option(None, "File of VGG19's weights without top; else Keras downloads them.")
+    vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "Whose output is compared.")
+    adversarial_weight: float = option(1e-3, "What the adversarial loss counts beside the content loss.", 0)
+    pixel_weight: float = option(0.0, "What the pixels' mean absolute error counts beside it.", 0)
+    learning_rate: float = option(2e-4, "Adam's; its highest if it changes.", 0)
+    schedule: Literal["constant", "cosine", "steps"] = option(
+        "constant", "The learning rate in a stage: cosine falls to a hundredth, steps to a tenth at half."
+    )
+    warmup_steps: int = option(0, "Steps at the start of a stage in which the learning rate rises from 0.", 0)
+    beta_1: float = option(0.5, "Adam's.", 0)
+    clip_norm: float | None = option(None, "Longest gradient of a variable that is let through.", 0)
+    average: float = option(0.0, "Momentum of the moving average of the weights that is released; 0 for none.", 0)
+    batch_norm: Literal["train", "frozen"] = option(
+        "train", "The generator's batch norms: trained, or left as they are."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = option(
+        "float32", "What is computed in; variables are float32."
+    )
+    filters: int = option(64, "Channels of the generator's residual blocks, if it does not start from another.", 1)
+    residual_blocks: int = option(16, "Their number, likewise.", 1)
+    start: str | None = option(None, "A generator to start from: a released name, a .keras file or a run.")
+    validation: str | None = option(None, "Pictures for samples and validation; else some of the training pictures.")
+    report_every: int = option(20, "Steps between reports.", 1)
+    sample_every: int = option(100, "Steps between sample sheets.", 1)
+    validate_every: int = option(500, "Steps between validations, which also write the networks.", 1)
+    backup_every: str = option("10min", "Steps, or minutes as in 10min, between backups.")
+
+    def __post_init__(self) -> None:
+        """Check what types and limits cannot say.
+
+        Raises:
+            UsageError: A value makes no sense.
+        """
+        if self.hr_size % HR_MULTIPLE:
+            raise UsageError(f"hr_size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
+        for name in ("beta_1", "average"):
+            if getattr(self, name) >= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}", "use a number from 0 up to, not including, 1")
+        self.backup_interval()
+
+    def steps_of(self, stage: Stage) -> int:
+        """Steps of a stage."""
+        return self.pretrain_steps if stage == "pretrain" else self.steps
+
+    def backup_interval(self) -> tuple[int | None, float | None]:
+        """Between backups: steps, or seconds; the other is None.
+
+        Raises:
+            UsageError: `backup_every` is neither.
+        """
+        number = self.backup_every.removesuffix("min")
+        if not number.isdecimal() or int(number) == 0:
+            raise UsageError(f"backup_every is {self.backup_every!r}", "use steps as in 500, or minutes as in 10min")
+        return (int(number), None) if number == self.backup_every else (None, 60 * int(number))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str) -> Self:
+        """The options with these values; what is not named keeps its default.
+
+        Args:
+            values: By name, as from TOML or JSON.
+            source: Where they come from, for messages.
+
+        Raises:
+            UsageError: A name is unknown, or a value is not of its type or below its limit.
+        """
+        kinds, limits = get_type_hints(cls), {f.name: f.metadata["least"] for f in fields(cls)}
+        checked = {}
+        for name, value in values.items():
+            if name not in limits:
+                raise UsageError(f"{source}: there is no option {name!r}", f"known: {', '.join(limits)}")
+            checked[name] = _converted(value, kinds[name], f"{source}: {name}")
+            if limits[name] is not None and value is not None and value < limits[name]:
+                raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
+        return cls(**checked)
+
+
+def with_absolute_paths(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values with paths that hold from any folder, so that a run can be resumed from anywhere."""
+    paths = {name: values.get(name) for name in ("data", "validation", "vgg_weights", "start")}
+    absolute = {
+        name: str(Path(path).absolute())
+        for name, path in paths.items()
+        if path and (name != "start" or Path(path).exists())  # a released name is no path
+    }
+    return {**values, **absolute}
+
+
+def choices(kind: Any) -> list[Any]:
+    """The types of a field, without None: `int | None` -> [int]; a Literal stays one."""
+    return [k for k in get_args(kind) if k is not NoneType] if NoneType in get_args(kind) else [kind]
+
+
+def _converted(value: Any, kind: Any, where: str) -> Any:
+    (wanted,) = choices(kind)
+    if value is None and wanted is not kind:
+        return None
+    if get_origin(wanted) is Literal:
+        if value not in get_args(wanted):
+            raise UsageError(f"{where} is {value!r}", f"use one of {', '.join(get_args(wanted))}")
+        return value
+    if wanted is float and type(value) is int:
+        return float(value)
+    if wanted is str and type(value) is int:  # backup_every = 500
+        return str(value)
+    if type(value) is not wanted:
+        raise UsageError(f"{where} is {value!r}", f"use {'a number' if wanted in (int, float) else 'text'}")
+    return value

@@ -1,0 +1,32 @@
+"""A name, a file or a run -> the file of a generator's weights."""
+
+from pathlib import Path
+
+from srgan_cli.errors import SrganError
+
+
+def find_weights(model: str) -> Path:
+    """The `.keras` file for a name of released weights, a file or a run folder.
+
+    Raises:
+        SrganError: There is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        if not (path / "generator.keras").exists():
+            raise SrganError(f"{path}: has no generator.keras", "name a run that has reached a validation")
+        return path / "generator.keras"
+    if path.suffix == ".keras" or path.exists():
+        return path
+    released = {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
+    if model not in released:
+        raise SrganError(
+            f"there is no model {model!r}", f"released: {', '.join(sorted(released))}; or pass a .keras file"
+        )
+    return released[model]
+
+
+def _weight_folders() -> tuple[Path, ...]:
+    """Where released weights lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return package.parent / "weights", package / "weights"

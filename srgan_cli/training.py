@@ -1,0 +1,299 @@
+"""Training: two stages of ordinary `keras.Model.fit`, which can be stopped at any moment and resumed.
+
+It goes in intervals of `report_every` steps, each one call of `fit`: between them everything is in a consistent state
+on every backend, and that is where reports, samples, validations and backups are written.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+from keras import ops
+from PIL import Image
+
+from srgan_cli.data import Pairs, Pictures, choose_sampling
+from srgan_cli.device import replicated
+from srgan_cli.errors import SrganError
+from srgan_cli.losses import Loss, content_loss, pixel_loss
+from srgan_cli.model import (
+    SRGAN,
+    Generator,
+    GeneratorConfig,
+    LossWeights,
+    build_discriminator,
+    load_generator,
+    save_generator,
+)
+from srgan_cli.optimization import batch_norms, make_optimizer
+from srgan_cli.options import STAGES, Stage, TrainOptions
+from srgan_cli.released import find_weights
+from srgan_cli.runs import Backup, Record, RunFolder
+from srgan_cli.summaries import Summaries
+from srgan_cli.validation import Validation
+
+COLLAPSED, COLLAPSED_STEPS = 0.002, 500  # a discriminator loss below the one for longer than the other
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what happens, and asked whether to stop.
+
+    Attributes:
+        line: Given a sentence about what is decided or noteworthy.
+        record: Given every report.
+        stop: Asked after every step; training ends cleanly, with a backup, when it says so.
+    """
+
+    line: Callable[[str], None]
+    record: Callable[[Record], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
+    """Train, from the newest backup of the run if it has one.
+
+    Args:
+        options: As the run's `config.json` has them.
+        run: Where everything is written.
+        listener: Who is told.
+
+    Returns:
+        Whether all steps were done; False if the listener stopped it.
+
+    Raises:
+        SrganError: The data, the weights or the run cannot be used, or the loss is no longer a number.
+    """
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy(options.precision if options.precision == "float32" else f"mixed_{options.precision}")
+    try:
+        with replicated() as replicas:
+            training = _Training(options, run, listener, synchronized=replicas > 1)
+            return all(training.run_stage(stage) for stage in STAGES if options.steps_of(stage))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+class _Training:
+    """What both stages share: the networks, the pictures and the run."""
+
+    def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, synchronized: bool) -> None:
+        self.run, self.listener = run, listener
+        self.pictures = Pictures(options.data, int(options.cache * 2**30))
+        self.options = _with_sampling(options, self.pictures, listener)
+        start = load_generator(find_weights(options.start)) if options.start else None
+        self.generator = Generator(
+            start.settings if start else GeneratorConfig(options.filters, options.residual_blocks)
+        )
+        self.discriminator = build_discriminator()
+        if start:
+            self.generator.set_weights(start.get_weights())
+        for norm in batch_norms(self.generator):
+            norm.trainable = options.batch_norm == "train"
+        for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
+            norm.synchronized = synchronized  # replicas see one batch together
+        self.validation = Validation(self.options, self.pictures, self.generator)
+        self.collapsed_for, self.backed_up_at = 0, time.monotonic()
+
+    def run_stage(self, stage: Stage) -> bool:
+        """Do what is left of a stage. False if it was stopped."""
+        newest = self.run.backups()[:1]
+        if newest and STAGES.index(newest[0].stage) > STAGES.index(stage):
+            return True
+        model = self._build(stage)
+        step = self._restore(model, stage)
+        total, interval = self.options.steps_of(stage), self.options.report_every
+        self.best = self.run.best_validation(stage)
+        networks = self.generator, self.discriminator
+        logs, first_step = self.run.path / "logs", self._global_step(stage, step)
+        self.summaries = Summaries(logs, first_step, *networks) if self.run.writes else None
+        while step < total:
+            record = self._run_interval(model, stage, step, min(total, step - step % interval + interval))
+            stopped = record.step < total and self.listener.stop()
+            self._write_down(model, record, step, last=stopped or record.step == total)
+            step = record.step
+            if stopped:
+                self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {self.run.path}")
+                return False
+        self._put_averages(model)
+        return True
+
+    def _build(self, stage: Stage) -> keras.Model:
+        """The model of a stage, compiled: its optimizer has the variables that backups hold."""
+        options, optimizer = self.options, make_optimizer(self.options, self.options.steps_of(stage))
+        if stage == "pretrain":
+            self.content: Loss = pixel_loss(options)
+            model, loss = self.generator, self.content
+        else:
+            weights = LossWeights(adversarial=options.adversarial_weight, pixel=options.pixel_weight)
+            self.content = content_loss(options)
+            model, loss = SRGAN(self.generator, self.discriminator, self.content, weights), None
+        model.compile(optimizer=optimizer, loss=loss)
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def _restore(self, model: keras.Model, stage: Stage) -> int:
+        """Load the newest backup of a stage that can be read; its step, 0 if there is no backup."""
+        backups = [backup for backup in self.run.backups() if backup.stage == stage]
+        step = next((backup.step for backup in backups if self._load(model, backup)), 0)
+        if backups and not step:
+            raise SrganError(f"{self.run.path}: no backup of stage {stage} can be read", "start a new run")
+        self._attempt(lambda: self.run.forget_after(stage, step))
+        return step
+
+    def _load(self, model: keras.Model, backup: Backup) -> bool:
+        try:
+            model.load_weights(backup.path)
+        except Exception as error:  # noqa: BLE001 (HDF5 and Keras each report a damaged file in their own ways)
+            self.listener.line(f"{backup.path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
+            return False
+        self.listener.line(f"resumed after step {backup.step} of {backup.stage}")
+        return True
+
+    def _global_step(self, stage: Stage, step: int) -> int:
+        return step + (self.options.pretrain_steps if stage == "adversarial" else 0)
+
+    def _run_interval(self, model: keras.Model, stage: Stage, step: int, until: int) -> Record:
+        """One `fit`."""
+        pairs = Pairs(self.pictures, self.options, self._global_step(stage, step), self._global_step(stage, until))
+        known, watch = len(self.pictures.unusable), _Watch(pairs, self.listener.stop)
+        history = _fit(model, pairs, watch)
+        unusable = list(self.pictures.unusable.values())
+        for number in range(known, len(unusable)):
+            self.listener.line(f"left out: {unusable[number]} ({number + 1} so far)")
+        if watch.broken:
+            raise SrganError(
+                f"the loss is no number at step {step + watch.steps} of {stage}; the backups before it are unspoiled",
+                "lower --learning-rate, add --clip-norm 1, or use --precision float32 or bfloat16, and --resume",
+            )
+        values = {
+            "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
+            "images_per_second": watch.steps * self.options.batch_size / watch.seconds,
+            "wait_share": watch.waited / watch.seconds,
+            **{name: float(numbers[-1]) for name, numbers in history.items()},
+        }
+        return Record(stage, step + watch.steps, values)
+
+    def _write_down(self, model: keras.Model, record: Record, step: int, last: bool) -> None:
+        """Report; sample, validate and back up where the steps since `step` passed a multiple, and at the end.
+
+        A full disk ends nothing: it is said, and tried again the next time. Only the last backup must succeed.
+        """
+
+        def due(every: int | None) -> bool:
+            return last or (every is not None and record.step // every > step // every)
+
+        options = self.options
+        if due(options.sample_every) or due(options.validate_every):
+            self._attempt(lambda: self._look(model, record, validate=due(options.validate_every)))
+        self._attempt(lambda: self.run.log(record))
+        if self.summaries:
+            self.summaries.scalars(self._global_step(record.stage, record.step), record.values)
+        self.listener.record(record)
+        self._watch_discriminator(record, record.step - step)
+        every, seconds = options.backup_interval()
+        if due(every) or (seconds and time.monotonic() - self.backed_up_at >= seconds):
+            self.backed_up_at = time.monotonic()
+            if last:
+                self._back_up(model, record)
+            else:
+                self._attempt(lambda: self._back_up(model, record))
+
+    def _back_up(self, model: keras.Model, record: Record) -> None:
+        self.run.back_up(record.stage, record.step, model.save_weights)
+
+    def _attempt(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except SrganError as error:
+            self.listener.line(f"warning: {error.message}; training goes on")
+
+    def _look(self, model: keras.Model, record: Record, validate: bool) -> None:
+        """Write a sample sheet; when validating also the scores and both networks."""
+        self.validation.release(self._averaged_weights(model))
+        sr = self.validation.enlarge()
+        sheet = self.validation.sheet(sr)
+        name = f"samples/{record.stage}_{record.step:06d}.png"
+        self.run.write(name, lambda path: Image.fromarray(sheet).save(path, "PNG"))
+        if self.summaries:
+            self.summaries.sheet(self._global_step(record.stage, record.step), sheet)
+        if validate:
+            record.values.update(self.validation.score(sr, self.content))
+            best = record.values["validation"] < self.best
+            for folder in ("", "best/")[: 1 + best]:
+                self.run.write(f"{folder}generator.keras", lambda path: save_generator(self.validation.released, path))
+                self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
+            self.best = min(self.best, record.values["validation"])
+
+    def _averaged_weights(self, model: keras.Model) -> list[Any]:
+        """The generator's weights as they would be released; the networks are left as they are."""
+        kept = model.get_weights()
+        self._put_averages(model)
+        weights = self.generator.get_weights()
+        model.set_weights(kept)
+        return weights
+
+    def _put_averages(self, model: keras.Model) -> None:
+        if self.options.average:
+            adam = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in loss scaling
+            adam.put_averages_into(model.trainable_variables)
+
+    def _watch_discriminator(self, record: Record, steps: int) -> None:
+        """Warn once when the discriminator has been right about everything for long."""
+        before = self.collapsed_for
+        collapsed = record.values.get("d_loss", math.inf) < COLLAPSED
+        self.collapsed_for = before + steps if collapsed else 0
+        if before < COLLAPSED_STEPS <= self.collapsed_for:
+            self.listener.line(
+                f"warning: the discriminator's loss has been at zero for {self.collapsed_for} steps, so the generator"
+                " learns nothing from it; start again with more --pretrain-steps, a lower --learning-rate, or a larger"
+                " --batch-size"
+            )
+
+
+def _fit(model: keras.Model, pairs: Pairs, watch: "_Watch") -> dict[str, list[float]]:
+    """`fit`, with the errors that a user can meet there; the history of its means."""
+    try:
+        return model.fit(pairs, verbose=0, shuffle=False, callbacks=[watch]).history
+    except Exception as error:
+        if pairs.failure:  # raised in a thread, and wrapped by the backend
+            raise pairs.failure from error
+        if "RESOURCE_EXHAUSTED" in str(error) or "ResourceExhausted" in type(error).__name__:
+            raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
+        raise
+
+
+class _Watch(keras.callbacks.Callback):
+    """Counts the steps of one `fit` and the seconds that it waited for data; ends it early where it must."""
+
+    def __init__(self, pairs: Pairs, stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._pairs, self._stop = pairs, stop
+        self.steps, self.waited, self.broken = 0, 0.0, False
+        self._started = self._ended = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the end of the last step."""
+        return self._ended - self._started
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss, which also waits for the device to finish the step."""
+        self.broken = not math.isfinite(float((logs or {})["loss"]))
+        self.waited += max(0.0, self._pairs.ready[batch] - self._ended)
+        self._ended = time.perf_counter()
+        self.steps += 1
+        if self.broken or self._stop():
+            self.model.stop_training = True
+
+
+def _with_sampling(options: TrainOptions, pictures: Pictures, listener: Listener) -> TrainOptions:
+    if options.sampling is None:
+        options = replace(options, sampling=choose_sampling(pictures, options.hr_size))
+    how = "random crops of" if options.sampling == "crop" else "each resized to"
+    listener.line(
+        f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {options.sampling})"
+    )
+    return options

@@ -1,0 +1,74 @@
+"""What a run looks like from outside: the generator as it would be released, on squares that stay the same."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+from keras import ops
+
+from srgan_cli import SCALE, images
+from srgan_cli.data import Pairs, Pictures
+from srgan_cli.losses import Loss
+from srgan_cli.metrics import luma, psnr, ssim
+from srgan_cli.model import Generator
+from srgan_cli.optimization import batch_norms, estimate_statistics
+from srgan_cli.options import TrainOptions
+
+SQUARES = 8
+STATISTICS_SQUARES, STATISTICS_BATCHES = 64, 8
+
+
+class Validation:
+    """Fixed squares, and the float32 generator that enlarges them.
+
+    Args:
+        options: Of the run; `sampling` must be chosen.
+        pictures: Its training pictures.
+        config: Of its generator.
+    """
+
+    def __init__(self, options: TrainOptions, pictures: Pictures, generator: Generator) -> None:
+        place = Pictures(options.validation, 0) if options.validation else pictures
+        fixed = replace(options, batch_size=min(SQUARES, len(place)), seed=options.seed + 1)
+        self.lr, self.hr = Pairs(place, fixed, 0, 1)[0]
+        count = 0 if options.batch_norm == "frozen" else STATISTICS_SQUARES // options.batch_size
+        batches = Pairs(pictures, options, 0, count and max(STATISTICS_BATCHES, count))
+        self._statistics_of = [batches[index][0] for index in range(batches.num_batches)]
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float32")
+        self.released = Generator(generator.settings)
+        keras.config.set_dtype_policy(before)
+
+    def release(self, weights: list[np.ndarray]) -> None:
+        """Give the released generator these weights, and its batch norms the statistics of many batches."""
+        self.released.set_weights(weights)
+        if self._statistics_of and batch_norms(self.released):
+            estimate_statistics(self.released, self._statistics_of)
+
+    def enlarge(self) -> np.ndarray:
+        """SR (B, hr_size, hr_size, 3) in [-1, 1] of the squares."""
+        return np.concatenate([self.released.predict_on_batch(self.lr[i : i + 1]) for i in range(len(self.lr))])
+
+    def score(self, sr: np.ndarray, content: Loss) -> dict[str, float]:
+        """Means over the squares: `psnr` in dB and `ssim` on luma, and `validation`, the content loss.
+
+        Args:
+            sr: From `enlarge`.
+            content: (HR, SR) -> a scalar.
+        """
+        losses = [content(self.hr[i : i + 1], sr[i : i + 1]) for i in range(len(sr))]
+        pairs = [
+            (luma(a), luma(b))
+            for a, b in zip(*(images.to_pixels(t, np.dtype(np.uint8)) for t in (sr, self.hr)), strict=True)
+        ]
+        return {
+            "psnr": float(np.mean([psnr(a, b, SCALE) for a, b in pairs])),
+            "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
+            "validation": float(np.mean([ops.convert_to_numpy(loss) for loss in losses])),
+        }
+
+    def sheet(self, sr: np.ndarray) -> np.ndarray:
+        """(B hr_size, 3 hr_size, 3) uint8: a row of LR (enlarged by repeating pixels), SR and HR for each square."""
+        lr = self.lr.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
+        columns = [np.concatenate(list(images.to_pixels(t, np.dtype(np.uint8)))) for t in (lr, sr, self.hr)]
+        return np.concatenate(columns, axis=1)

@@ -1,0 +1,120 @@
+"""Batches are a pure function of the pictures, the options and the step."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli.data import Pairs, Pictures, choose_sampling
+from srgan_cli.errors import SrganError
+from srgan_cli.options import DataOptions
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Six pictures in two depths, a broken one, a text and a macOS shadow."""
+    place = tmp_path / "pictures"
+    (place / "deep" / "er").mkdir(parents=True)
+    for number in range(6):
+        part = photo[:64, number * 16 : number * 16 + 80]
+        Image.fromarray(part).save(place / ("deep/er" if number % 2 else ".") / f"{number}.png")
+    Image.fromarray(photo[..., 0]).save(place / "grey.webp")
+    (place / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    (place / "notes.txt").write_text("no picture")
+    (place / "._0.png").write_bytes(b"shadow")
+    return place
+
+
+def options(place: Path | str, **changes: object) -> DataOptions:
+    return DataOptions(**{"data": str(place), "sampling": "crop", "hr_size": 32, "batch_size": 3, **changes})  # type: ignore[arg-type]
+
+
+def pairs(choice: DataOptions, first: int = 0, stop: int = 10) -> Pairs:
+    return Pairs(Pictures(choice.data, cache_bytes=10**6), choice, first, stop)
+
+
+@pytest.mark.parametrize("sampling", ["crop", "resize"])
+def test_batches_have_the_shapes_and_range_of_tensors(folder: Path, sampling: str) -> None:
+    lr, hr = pairs(options(folder, sampling=sampling))[0]
+    assert lr.shape == (3, 8, 8, 3)
+    assert hr.shape == (3, 32, 32, 3)
+    assert lr.dtype == hr.dtype == np.float32
+    assert -1 <= hr.min() < hr.max() <= 1
+    reduced = hr.reshape(3, 8, 4, 8, 4, 3).mean(axis=(2, 4))
+    assert np.abs(reduced - lr).mean() < 0.05
+
+
+def test_a_resumed_run_sees_the_same_batches(folder: Path) -> None:
+    whole, rest = pairs(options(folder)), pairs(options(folder), first=7)
+    assert whole.num_batches == 10
+    assert rest.num_batches == 3
+    for index in (2, 0, 1):
+        for one, other in zip(whole[7 + index], rest[index], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_steps_and_seeds_differ(folder: Path) -> None:
+    first, again = pairs(options(folder)), pairs(options(folder, seed=1))
+    assert (first[0][1] != first[1][1]).any()
+    assert (first[0][1] != again[0][1]).any()
+
+
+def test_every_round_goes_through_all_pictures(folder: Path) -> None:
+    choice = options(folder, sampling="resize", batch_size=8)
+    (folder / "broken.jpg").unlink()
+    (folder / "notes.png").write_bytes((folder / "0.png").read_bytes())
+    hr = pairs(choice)[0][1]
+    flipped = np.minimum(hr, hr[:, :, ::-1])  # one picture whichever way round
+    assert len(np.unique(flipped.reshape(8, -1), axis=0)) == 7  # 0.png twice
+
+
+def test_a_zip_is_read_in_place_like_the_folder(folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "img_align.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*.*")):
+            file.write(path, path.relative_to(folder))
+    before = sorted(tmp_path.rglob("*"))
+    np.testing.assert_array_equal(pairs(options(archive))[4][1], pairs(options(folder))[4][1])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_glob_takes_what_it_matches(folder: Path) -> None:
+    names = Pictures(str(folder / "**" / "[1-3].png"), 0).names
+    assert [Path(name).name for name in names] == ["2.png", "1.png", "3.png"]
+
+
+def test_unusable_pictures_are_named_once_and_left_out(folder: Path) -> None:
+    choice = options(folder, hr_size=64)
+    Image.new("RGB", (300, 63)).save(folder / "small.png")
+    pictures = Pictures(choice.data, 10**6)
+    choose_sampling(pictures, 64)  # decodes and caches the small one too
+    data = Pairs(pictures, choice, 0, 20)
+    for step in range(20):
+        assert data[step][1].shape == (3, 64, 64, 3)
+    assert sorted(Path(name).name for name in pictures.unusable) == ["broken.jpg", "small.png"]
+
+
+def test_no_usable_picture_is_one_sentence(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(SrganError, match="no such folder"):
+        Pictures(str(tmp_path / "nowhere"), 0)
+    with pytest.raises(SrganError, match="no pictures found"):
+        Pictures(str(folder / "deep" / "*.jpg"), 0)
+    with pytest.raises(SrganError, match="none of 8 pictures can be used"):
+        pairs(options(folder, hr_size=256))[0]
+    (tmp_path / "bad.zip").write_bytes(b"PK")
+    with pytest.raises(SrganError, match="damaged"):
+        Pictures(str(tmp_path / "bad.zip"), 0)
+
+
+def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> None:
+    choice = options(folder)
+    for budget in (0, 20_000, 10**9):
+        data = Pairs(Pictures(choice.data, budget), choice, 0, 4)
+        np.testing.assert_array_equal(data[3][1], pairs(choice)[3][1])
+
+
+@pytest.mark.parametrize(("hr_size", "sampling"), [(32, "crop"), (64, "resize")])
+def test_sampling_is_chosen_by_size(folder: Path, hr_size: int, sampling: str) -> None:
+    assert choose_sampling(Pictures(str(folder), 0), hr_size) == sampling

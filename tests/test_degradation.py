@@ -1,0 +1,64 @@
+"""LR pictures have the right size, and `photo` does to a picture what it says."""
+
+import numpy as np
+import pytest
+
+from srgan_cli.degradation import bicubic, blur, degrade, gaussian_kernel, jpeg, noise, photo, rescale
+
+
+def test_bicubic_is_antialiased(photo: np.ndarray) -> None:
+    stripes = np.zeros((16, 16, 3), np.uint8)
+    stripes[:, ::2] = 200
+    inner = bicubic(stripes)[:, 1:-1]
+    assert np.abs(inner.astype(int) - 100).max() <= 2
+    assert bicubic(photo).shape == (32, 48, 3)
+    with pytest.raises(ValueError, match="not multiples of 4"):
+        bicubic(photo[:7])
+
+
+def test_photo_is_a_pure_function_of_the_generator(photo: np.ndarray) -> None:
+    pictures = [degrade(photo, "photo", np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert (pictures[0] != pictures[2]).any()
+
+
+@pytest.mark.parametrize("side", [16, 64])
+def test_photo_gives_lr_pictures_that_still_show_the_scene(photo: np.ndarray, side: int) -> None:
+    hr, clean = photo[:side, :side], bicubic(photo[:side, :side]).astype(float)
+    distances = []
+    for seed in range(60):
+        lr = degrade(hr, "photo", np.random.default_rng(seed))
+        assert lr.shape == clean.shape
+        assert lr.dtype == np.uint8
+        distances.append(np.abs(lr - clean).mean())
+        assert abs(lr.mean() - clean.mean()) < 12
+    assert min(distances) == 0  # some need no repair
+    assert 2 < np.median(distances) < 25
+
+
+def test_photo_refuses_odd_sides() -> None:
+    with pytest.raises(ValueError, match="not multiples of 4"):
+        photo(np.zeros((6, 8, 3), np.uint8), np.random.default_rng(0))
+
+
+def test_blur_keeps_flat_pictures_and_softens_others(photo: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(blur(np.full((20, 24, 3), 77, np.uint8), rng), 77)
+    assert np.diff(blur(photo, rng).astype(float), axis=0).std() < np.diff(photo.astype(float), axis=0).std()
+    assert blur(photo[:2, :3], rng).shape == (2, 3, 3)
+
+
+def test_a_gaussian_kernel_is_turned() -> None:
+    flat, upright = (gaussian_kernel(4, 1, angle, 9) for angle in (0, np.pi / 2))
+    assert flat.sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(flat, upright.T, atol=1e-6)
+    assert flat[9, 13] > 10 * flat[13, 9]
+
+
+def test_noise_has_no_mean_and_jpeg_and_rescale_keep_the_scene(photo: np.ndarray) -> None:
+    rng = np.random.default_rng(3)
+    noisy = noise(np.full((200, 200, 3), 128, np.uint8), rng)
+    assert abs(noisy.mean() - 128) < 0.5
+    assert noisy.std() > 0.5
+    assert np.abs(jpeg(photo, rng).astype(int) - photo).mean() < 15
+    assert abs(rescale(photo, rng).mean() - photo.mean()) < 3

@@ -1,0 +1,67 @@
+"""Learning rates by hand, and why batch norms need the statistics of many batches."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import randomise
+
+from srgan_cli import images
+from srgan_cli.model import Generator, GeneratorConfig
+from srgan_cli.optimization import AveragingAdam, LearningRate, batch_norms, estimate_statistics
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "rates"),
+    [
+        ("constant", 0, {0: 1, 50: 1, 99: 1}),
+        ("constant", 9, {0: 0.1, 4: 0.5, 9: 1, 99: 1}),
+        ("cosine", 0, {0: 1, 50: 0.505, 100: 0.01}),
+        ("steps", 0, {0: 1, 49: 1, 50: 0.1, 99: 0.1}),
+    ],
+)
+def test_learning_rates(schedule: str, warmup: int, rates: dict[int, float]) -> None:
+    rate = LearningRate(2.0, 100, schedule, warmup)
+    for step, share in rates.items():
+        assert float(rate(step)) == pytest.approx(2 * share, rel=1e-5)
+
+
+def test_averages_stay_out_of_the_network_until_asked_for() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(AveragingAdam(1.0, use_ema=True, ema_momentum=0.5), "mse")
+    model.fit(np.ones((2, 1)), 10 * np.ones((2, 1)), batch_size=1, epochs=1, verbose=0)
+    trained = float(model.get_weights()[0][0, 0])
+    assert trained == pytest.approx(2, abs=0.1)  # two steps of 1
+    model.optimizer.put_averages_into(model.trainable_variables)
+    assert 0.5 < float(model.get_weights()[0][0, 0]) < trained - 0.2
+
+
+def test_precise_statistics_matter(photo: np.ndarray) -> None:
+    """Moving statistics of momentum 0.8 are those of the last batch or so: here one that is unlike the others."""
+    keras.utils.set_random_seed(0)
+    generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=2)))
+    batches = [
+        images.to_tensor(photo[None, top : top + 32, left : left + 32]) for top in (0, 48, 96) for left in (0, 80, 160)
+    ]
+    dark = [batch * 0.05 - 0.95 for batch in batches[:2]]
+    for batch in batches * 3 + dark:
+        generator(batch, training=True)
+    everything = np.concatenate(batches)
+
+    def error() -> float:
+        """RMS difference from what the network put out in training, with statistics of what it is given."""
+        kept = generator.get_weights()
+        wanted = np.array(generator(everything, training=True))
+        generator.set_weights(kept)
+        return float(np.sqrt(np.mean((np.array(generator(everything, training=False)) - wanted) ** 2)))
+
+    moving = error()
+    estimate_statistics(generator, batches)
+    assert error() < 0.4 * moving
+    assert {norm.momentum for norm in batch_norms(generator)} == {0.8}
+
+
+def test_precise_statistics_of_one_batch_are_that_batch_s(photo: np.ndarray) -> None:
+    generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=1)))
+    batch = images.to_tensor(photo[None])
+    estimate_statistics(generator, [batch])
+    np.testing.assert_allclose(generator(batch, training=False), generator(batch, training=True), atol=2e-4)

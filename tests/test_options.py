@@ -1,0 +1,59 @@
+"""Options mean the same on the command line, in TOML and in config.json."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srgan_cli.errors import UsageError
+from srgan_cli.options import TrainOptions, with_absolute_paths
+
+
+def test_the_defaults_are_the_reference_implementation_s() -> None:
+    options = TrainOptions()
+    assert (options.steps, options.batch_size, options.hr_size) == (20_000, 1, 256)
+    assert (options.learning_rate, options.beta_1, options.adversarial_weight) == (2e-4, 0.5, 1e-3)
+    assert (options.content_loss, options.vgg_layer) == ("vgg", "block3_conv3")
+
+
+def test_json_and_back() -> None:
+    options = TrainOptions(data="x", clip_norm=1.0, sampling="crop", backup_every="500")
+    assert TrainOptions.from_mapping(json.loads(json.dumps(asdict(options))), "test") == options
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stepz": 1}, "test: there is no option 'stepz'"),
+        ({"steps": "many"}, "test: steps is 'many'"),
+        ({"steps": True}, "test: steps is True"),
+        ({"steps": -1}, "test: steps is -1"),
+        ({"batch_size": 0}, "test: batch_size is 0"),
+        ({"learning_rate": None}, "test: learning_rate is None"),
+        ({"pixel_loss": "l3"}, "test: pixel_loss is 'l3'"),
+        ({"hr_size": 40}, "hr_size is 40"),
+        ({"average": 1}, "average is 1.0"),
+        ({"backup_every": "often"}, "backup_every is 'often'"),
+        ({"backup_every": "0min"}, "backup_every is '0min'"),
+    ],
+)
+def test_wrong_values_are_one_sentence(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TrainOptions.from_mapping(values, "test")
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_whole_numbers_are_numbers() -> None:
+    options = TrainOptions.from_mapping({"learning_rate": 1, "backup_every": 500, "clip_norm": None}, "test")
+    assert options.learning_rate == 1.0
+    assert options.backup_interval() == (500, None)
+    assert TrainOptions(backup_every="15min").backup_interval() == (None, 900)
+
+
+def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = with_absolute_paths({"data": "faces/*.png", "start": "srresnet", "steps": 3})
+    assert values == {"data": str(tmp_path / "faces" / "*.png"), "start": "srresnet", "steps": 3}

@@ -1,0 +1,265 @@
+"""Both stages on small real pictures: what they learn, what they write, and that nothing is lost."""
+
+import csv
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from keras import ops
+from PIL import Image
+
+import srgan_cli
+from srgan_cli import images, training
+from srgan_cli.data import Pairs, Pictures
+from srgan_cli.errors import SrganError
+from srgan_cli.metrics import psnr
+from srgan_cli.model import SRGAN, Generator, GeneratorConfig, build_discriminator, load_generator
+from srgan_cli.options import TrainOptions
+from srgan_cli.runs import Record, RunFolder
+from srgan_cli.training import Listener, train
+
+SMALL: dict[str, Any] = {
+    "hr_size": 32,
+    "batch_size": 2,
+    "pretrain_steps": 4,
+    "steps": 4,
+    "content_loss": "mse",
+    "filters": 8,
+    "residual_blocks": 1,
+    "report_every": 2,
+    "sample_every": 2,
+    "validate_every": 4,
+    "backup_every": "2",
+}
+
+
+@pytest.fixture
+def options(tmp_path: Path, photo: np.ndarray) -> TrainOptions:
+    """Eight 40x40 parts of a photograph, and a run of a few steps on them."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(8):
+        Image.fromarray(photo[number % 2 * 64 :, number // 2 * 40 :][:40, :40]).save(folder / f"{number}.png")
+    return TrainOptions(data=str(folder), **SMALL)
+
+
+def run(
+    options: TrainOptions, folder: Path, stop: Callable[[], bool] = lambda: False
+) -> tuple[list[Record], list[str]]:
+    """Start or resume a run; its reports and lines."""
+    place = RunFolder(folder)
+    records: list[Record] = []
+    lines: list[str] = []
+    if not folder.exists():
+        place.create(options)
+    train(options, place, Listener(lines.append, records.append, stop))
+    return records, lines
+
+
+def losses(records: list[Record]) -> list[tuple[str, int, float]]:
+    return [(record.stage, record.step, record.values["loss"]) for record in records]
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """A stop that says so after so many steps; it is asked after each and once more between intervals."""
+    asked = iter(range(10**6))
+    return lambda: next(asked) >= steps - 1
+
+
+def assert_same_losses(actual: list[tuple[str, int, float]], expected: list[tuple[str, int, float]]) -> None:
+    assert [entry[:2] for entry in actual] == [entry[:2] for entry in expected]
+    np.testing.assert_allclose([entry[2] for entry in actual], [entry[2] for entry in expected], rtol=1e-4)
+
+
+def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: Path, photo: np.ndarray) -> None:
+    records, lines = run(options, tmp_path / "run")
+    names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {name for name in names if not name.startswith("logs/")} == {
+        "config.json", "log.csv", "generator.keras", "discriminator.keras", "best/generator.keras",
+        "best/discriminator.keras", "backup/adversarial-00000002.weights.h5", "backup/adversarial-00000004.weights.h5",
+        "samples/pretrain_000002.png", "samples/pretrain_000004.png",
+        "samples/adversarial_000002.png", "samples/adversarial_000004.png",
+    }  # fmt: skip
+    assert lines == ["8 pictures, each resized to 32x32 (--sampling resize)"]
+    assert [(r.stage, r.step) for r in records] == [
+        ("pretrain", 2),
+        ("pretrain", 4),
+        ("adversarial", 2),
+        ("adversarial", 4),
+    ]
+    assert 0 <= records[0].values["wait_share"] <= 1
+    with Image.open(tmp_path / "run" / "samples" / "pretrain_000002.png") as sheet:
+        assert sheet.size == (3 * 32, 8 * 32)
+    with (tmp_path / "run" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["psnr"] != "" for row in rows] == [False, True, False, True]
+    assert rows[0]["d_loss"] == ""
+    assert 0 < float(rows[3]["d_loss"]) < 1
+    assert RunFolder(tmp_path / "run").read_options() == options
+    large = srgan_cli.upscale(photo[:8, :8], model=str(tmp_path / "run"), precision="float32")
+    assert large.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 7])
+def test_a_resumed_run_continues_as_if_never_stopped(options: TrainOptions, tmp_path: Path, steps: int) -> None:
+    options = replace(options, average=0.9, schedule="cosine", warmup_steps=1)
+    whole, _ = run(options, tmp_path / "whole")
+    first, lines = run(options, tmp_path / "parts", after(steps))
+    assert any("go on with --resume" in line for line in lines)
+    rest, lines = run(options, tmp_path / "parts")
+    assert sum(line.startswith("resumed after step") for line in lines) >= 1
+    steps_done = [(record.stage, record.step) for record in first + rest]
+    assert steps_done == sorted(set(steps_done), key=lambda done: (done[0] == "adversarial", done[1]))  # none twice
+    assert_same_losses(losses(rest)[-1:], losses(whole)[-1:])
+    for one, other in zip(*(weights_of(tmp_path / name) for name in ("whole", "parts")), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def weights_of(folder: Path) -> list[np.ndarray]:
+    return load_generator(folder / "generator.keras").get_weights()
+
+
+def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_path: Path) -> None:
+    whole, _ = run(options, tmp_path / "run")
+    newest, _ = RunFolder(tmp_path / "run").backups()
+    newest.path.write_bytes(newest.path.read_bytes()[:1000])
+    rest, lines = run(options, tmp_path / "run")
+    assert any("cannot be read" in line for line in lines)
+    assert_same_losses(losses(rest), losses(whole)[-1:])
+    with (tmp_path / "run" / "log.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4  # nothing twice
+
+
+def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, pretrain_steps=40, learning_rate=1e30, report_every=1, backup_every="1")
+    with pytest.raises(SrganError, match="the loss is no number at step") as caught:
+        run(options, tmp_path / "run")
+    assert "--learning-rate" in caught.value.hint
+    for row in RunFolder(tmp_path / "run").read_log():
+        assert np.isfinite(float(row["loss"]))
+    for backup in RunFolder(tmp_path / "run").backups():
+        assert f"pretrain-{backup.step:08d}" in backup.path.name
+
+
+def test_a_full_disk_ends_nothing_but_the_last_backup(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = False
+
+    def fsync(descriptor: int) -> None:
+        del descriptor
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    first, _ = run(options, tmp_path / "run", after(2))
+    full = True
+    lines: list[str] = []
+    with pytest.raises(SrganError, match=r"pretrain-00000004.weights.h5: cannot be written \(No space left"):
+        train(options, RunFolder(tmp_path / "run"), Listener(lines.append))
+    assert any("warning" in line and "training goes on" in line for line in lines)
+    full = False
+    assert not list((tmp_path / "run").rglob(".new-*"))
+    rest, _ = run(options, tmp_path / "run")
+    assert [entry[:2] for entry in losses(first + rest)][:2] == [("pretrain", 2), ("pretrain", 4)]
+
+
+def test_a_discriminator_that_always_wins_is_warned_about_once(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "COLLAPSED", 10.0)
+    monkeypatch.setattr(training, "COLLAPSED_STEPS", 3)
+    _, lines = run(replace(options, pretrain_steps=0, steps=8), tmp_path / "run")
+    assert sum("the generator learns nothing" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_trains_and_releases_float32(options: TrainOptions, tmp_path: Path, precision: str) -> None:
+    options = replace(options, precision=precision, average=0.5)  # type: ignore[arg-type]
+    records, _ = run(options, tmp_path / "run")
+    assert all(np.isfinite(record.values["loss"]) for record in records)
+    assert all(weight.dtype == np.float32 for weight in weights_of(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(
+        options, filters=32, residual_blocks=2, batch_size=8, pretrain_steps=800, steps=0, sampling="resize",
+        pixel_loss="l1", learning_rate=7e-4, beta_1=0.9, schedule="cosine", average=0.99,
+        report_every=400, sample_every=800, validate_every=800,
+    )  # fmt: skip
+    run(options, tmp_path / "run")
+    generator = load_generator(tmp_path / "run" / "generator.keras")
+    lr, hr = Pairs(Pictures(options.data, 10**6), options, 0, 1)[0]
+    sr, hr = (images.to_pixels(t, np.dtype(np.uint8)) for t in (generator.predict_on_batch(lr), hr))
+    assert psnr(sr.reshape(-1, 3), hr.reshape(-1, 3), border=0) > 35
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="gradients are taken with TensorFlow here")
+def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
+    model = SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)))
+    hr = images.to_tensor(photo[None, :32, :32])
+    lr = images.to_tensor(photo[None, :32:4, :32:4])
+    with tf.GradientTape(persistent=True) as tape:
+        sr = generator(lr, training=True)
+        total = model.compute_loss(lr, hr, sr, training=True)
+        d_sr = discriminator(tf.stop_gradient(sr), training=True)
+        d_loss = 0.5 * (tf.reduce_mean((discriminator(hr, training=True) - 1) ** 2) + tf.reduce_mean(d_sr**2))
+        fooled = discriminator(sr, training=True)
+        g_loss = tf.reduce_mean((hr - sr) ** 2) - 1e-3 * tf.reduce_mean(tf.math.log(fooled))
+    for loss, variables in ((g_loss, generator.trainable_variables), (d_loss, discriminator.trainable_variables)):
+        alone = tape.gradient(loss, [variable.value for variable in variables])
+        together = tape.gradient(total, [variable.value for variable in variables])
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-6)
+
+
+def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
+    generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
+    model = SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)))
+    model.compile(keras.optimizers.Adam(1e-3))
+    before = [[np.array(v) for v in network.trainable_variables] for network in (generator, discriminator)]
+    model.train_on_batch(images.to_tensor(photo[None, :32:4, :32:4]), images.to_tensor(photo[None, :32, :32]))
+    for network, old in zip((generator, discriminator), before, strict=True):
+        assert all((np.array(v) != o).any() for v, o in zip(network.trainable_variables, old, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
+    pytest.importorskip(backend)
+    RunFolder(tmp_path / "whole").create(replace(options, pretrain_steps=20, steps=20))
+    RunFolder(tmp_path / "killed").create(replace(options, pretrain_steps=20, steps=20))
+    command = [sys.executable, "-m", "srgan_cli", "train", "--resume"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([*command, tmp_path / "whole"], check=True, cwd=ROOT, env=environment, capture_output=True)
+    process = subprocess.Popen(
+        [*command, tmp_path / "killed"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    killed_after = random.randrange(2, 18)  # reports, anywhere in either stage
+    while process.poll() is None and len(RunFolder(tmp_path / "killed").read_log()) < killed_after:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run([*command, tmp_path / "killed"], check=True, cwd=ROOT, env=environment, capture_output=True)
+    logs = [
+        [(row["stage"], int(row["step"]), float(row["loss"])) for row in RunFolder(tmp_path / name).read_log()]
+        for name in ("killed", "whole")
+    ]
+    assert_same_losses(*logs)
