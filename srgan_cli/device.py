@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -78,8 +79,18 @@ def replicated() -> Iterator[int]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        class Workers(tf.distribute.MultiWorkerMirroredStrategy):
+            """Keras has it reduce pairs, and scalars along an axis, which it cannot by itself (Keras issue 20329)."""
+
+            def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
+                def reduce_tensor(part: Any) -> Any:
+                    scalar = self.experimental_local_results(part)[0].shape.rank == 0
+                    return super(Workers, self).reduce(reduce_op, part, None if scalar else axis)
+
+                return tf.nest.map_structure(reduce_tensor, value)
+
         if "TF_CONFIG" in os.environ:
-            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+            strategy = Workers()
         elif len(tf.config.list_logical_devices("GPU")) > 1:
             strategy = tf.distribute.MirroredStrategy()
         else:

@@ -14,9 +14,24 @@ IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 Loss = Callable[[Any, Any], Any]  # (HR, SR), each (B, H, W, 3) in [-1, 1] -> a scalar
 
 
+class ReplicaLoss(keras.losses.Loss):
+    """A function of (HR, SR) as `compile` takes it.
+
+    Under a `tf.distribute` strategy Keras divides it by the number of replicas, because it adds up their gradients.
+    """
+
+    def __init__(self, function: Loss) -> None:
+        super().__init__(name="loss")
+        self._function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The value of the function, (1,)."""
+        return ops.reshape(self._function(y_true, y_pred), (1,))
+
+
 def pixel_loss(options: TrainOptions) -> Loss:
-    """The loss of the first stage, one of Keras's, which `compile` takes."""
-    return {"mse": keras.losses.MeanSquaredError, "l1": keras.losses.MeanAbsoluteError}[options.pixel_loss]()
+    """The loss of the first stage."""
+    return {"mse": _mean_squared_error, "l1": _mean_absolute_error}[options.pixel_loss]
 
 
 def content_loss(options: TrainOptions) -> Loss:
@@ -31,8 +46,12 @@ def content_loss(options: TrainOptions) -> Loss:
     return lambda hr, sr: _mean_squared_error(ops.stop_gradient(features(hr)), features(sr))
 
 
-def _mean_squared_error(a: Any, b: Any) -> Any:
-    return ops.mean(ops.square(ops.cast(a, "float32") - ops.cast(b, "float32")))
+def _mean_squared_error(hr: Any, sr: Any) -> Any:
+    return ops.mean(ops.square(ops.cast(hr, "float32") - ops.cast(sr, "float32")))
+
+
+def _mean_absolute_error(hr: Any, sr: Any) -> Any:
+    return ops.mean(ops.absolute(ops.cast(hr, "float32") - ops.cast(sr, "float32")))
 
 
 def build_features(weights: Path | None, layer: str = "block3_conv3") -> keras.Model:

@@ -8,7 +8,6 @@ RGB in [-1, 1]. Everything is written in `keras.ops` and `keras.layers`: the num
 import json
 import math
 import zipfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from keras import KerasTensor, layers, ops
 from srgan_cli import SCALE
 from srgan_cli.errors import SrganError
 from srgan_cli.layers import RowConv2D, UpsampleConv2D
+from srgan_cli.losses import Loss, ReplicaLoss
 
 UPSAMPLINGS = int(math.log2(SCALE))
 BATCH_NORM_MOMENTUM = 0.8
@@ -169,7 +169,7 @@ class SRGAN(keras.Model):
         self,
         generator: Generator,
         discriminator: keras.Model,
-        content: Callable[[Any, Any], Any],
+        content: Loss,
         weights: LossWeights | None = None,
     ) -> None:
         super().__init__(name="srgan")
@@ -177,7 +177,7 @@ class SRGAN(keras.Model):
         self._content, self._weights = content, weights or LossWeights()
         names = ("g_loss", "content", "adversarial", "d_loss", "d_hr", "d_sr")
         self._means = {name: keras.metrics.Mean(name=name) for name in names}
-        self._share = ShareOfReplica()
+        self._total = ReplicaLoss(lambda _, total: total)
         self.built = True
 
     def call(self, lr: Any, training: bool | None = None) -> Any:
@@ -202,26 +202,11 @@ class SRGAN(keras.Model):
         values = (g_loss, content, adversarial, d_loss, ops.mean(d_hr), ops.mean(d_sr))
         for mean, value in zip(self._means.values(), values, strict=True):
             mean.update_state(value)
-        return self._share(g_loss + d_loss)
+        total = ops.reshape(g_loss + d_loss, (1,))
+        return self._total(total, total)
 
     def _discriminate_as_constant(self, sr: Any) -> Any:
         """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""
         constants = [(variable, ops.stop_gradient(variable.value)) for variable in self.discriminator.variables]
         with keras.StatelessScope(state_mapping=constants):
             return self.discriminator(sr, training=True)
-
-
-class ShareOfReplica(keras.losses.Loss):
-    """A scalar as it is; under a `tf.distribute` strategy Keras divides it by the number of replicas.
-
-    The gradients of the replicas are added up there, so that each must only bring its share.
-    """
-
-    def __call__(self, loss: Any) -> Any:
-        """The loss, a scalar in and out."""
-        return super().__call__(ops.reshape(loss, (1,)), ops.reshape(loss, (1,)))
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The prediction."""
-        del y_true
-        return y_pred

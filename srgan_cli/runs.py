@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,6 +138,8 @@ class RunFolder:
             SrganError: It cannot be written; what stood there before still does.
         """
         if not self.writes:
+            with tempfile.TemporaryDirectory() as folder:  # reading variables takes all machines together
+                save(Path(folder) / Path(name).name)
             return
         path = self.path / name
         temporary = path.with_name(f".new-{path.name}")

@@ -17,7 +17,7 @@ from PIL import Image
 from srgan_cli.data import Pairs, Pictures, choose_sampling
 from srgan_cli.device import replicated
 from srgan_cli.errors import SrganError
-from srgan_cli.losses import Loss, content_loss, pixel_loss
+from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
 from srgan_cli.model import (
     SRGAN,
     Generator,
@@ -125,7 +125,7 @@ class _Training:
         options, optimizer = self.options, make_optimizer(self.options, self.options.steps_of(stage))
         if stage == "pretrain":
             self.content: Loss = pixel_loss(options)
-            model, loss = self.generator, self.content
+            model, loss = self.generator, ReplicaLoss(self.content)
         else:
             weights = LossWeights(adversarial=options.adversarial_weight, pixel=options.pixel_weight)
             self.content = content_loss(options)

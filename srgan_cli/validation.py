@@ -47,7 +47,8 @@ class Validation:
 
     def enlarge(self) -> np.ndarray:
         """SR (B, hr_size, hr_size, 3) in [-1, 1] of the squares."""
-        return np.concatenate([self.released.predict_on_batch(self.lr[i : i + 1]) for i in range(len(self.lr))])
+        squares = [self.released(self.lr[i : i + 1], training=False) for i in range(len(self.lr))]
+        return np.concatenate([ops.convert_to_numpy(square) for square in squares])
 
     def score(self, sr: np.ndarray, content: Loss) -> dict[str, float]:
         """Means over the squares: `psnr` in dB and `ssim` on luma, and `validation`, the content loss.
