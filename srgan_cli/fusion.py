@@ -81,7 +81,7 @@ def _conv(x: Any, kernel: Any, bias: Any, padding: str = "same") -> Any:
 
 def _upsample(x: Any, kernel: Any, bias: Any) -> Any:
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return interleave(ops.relu(_conv(x, kernel, bias, padding="valid")), kernel.shape[-1] // 4)
+    return ops.relu(interleave(_conv(x, kernel, bias, padding="valid")))
 
 
 def _in_phases(kernel: np.ndarray, bias: np.ndarray) -> Convolution:

@@ -34,7 +34,7 @@ class UpsampleConv2D(layers.Layer):
         kernel = phase_kernels(ops.cast(self.kernel, self.compute_dtype))
         phases = ops.conv(ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0))), kernel, padding="valid")
         phases = phases + ops.tile(ops.cast(self.bias, self.compute_dtype), 4)
-        return interleave(ops.relu(phases), self.filters)
+        return ops.relu(interleave(phases))  # relu last: then one tensor is kept for the gradient, not two
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(B, H, W, C) -> (B, 2H, 2W, filters); an unknown side stays unknown."""
@@ -59,17 +59,15 @@ def phase_kernels(kernel: Any) -> Any:
     return ops.concatenate(phases, axis=-1)
 
 
-def interleave(phases: Any, filters: int) -> Any:
+def interleave(phases: Any) -> Any:
     """(B, H + 1, W + 1, 4 F) phases of the padded picture -> (B, 2H, 2W, F).
 
     Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b): the odd outputs lie behind their pixel, so their 2x2
     kernel starts one pixel later.
     """
-    corners = [
-        phases[:, a : a - 1 or None, b : b - 1 or None, (2 * a + b) * filters : (2 * a + b + 1) * filters]
-        for a in (0, 1)
-        for b in (0, 1)
-    ]
+    # Split before slicing: the gradient of a slice is as large as what was sliced.
+    parts = zip(((0, 0), (0, 1), (1, 0), (1, 1)), ops.split(phases, 4, axis=-1), strict=True)
+    corners = [phase[:, a : a - 1 or None, b : b - 1 or None] for (a, b), phase in parts]
     return ops.depth_to_space(ops.concatenate(corners, axis=-1), 2, data_format="channels_last")
 
 
@@ -98,4 +96,4 @@ def add_rows(rows: Any, filters: int) -> Any:
     size = rows.shape[-1] // filters
     height, reach = ops.shape(rows)[1], size // 2
     rows = ops.pad(rows, ((0, 0), (reach, reach), (0, 0), (0, 0)))
-    return sum(rows[:, row : row + height, :, row * filters : (row + 1) * filters] for row in range(size))
+    return sum(part[:, row : row + height] for row, part in enumerate(ops.split(rows, size, axis=-1)))

@@ -66,14 +66,15 @@ def build_features(weights: Path | None, layer: str = "block3_conv3") -> keras.M
     """
     try:
         vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
-        features = vgg.get_layer(layer).output
     except Exception as error:  # the network, HDF5 and Keras each have their own ways to fail
         raise SrganError(
             f"the VGG19 weights cannot be loaded ({str(error).splitlines()[0]})",
             "connect to the internet for a download, name a file with --vgg-weights, or use --content-loss mse",
         ) from error
-    vgg.trainable = False
+    cut = keras.Model(vgg.input, vgg.get_layer(layer).output)
+    features = keras.models.clone_model(cut)  # a copy, so that the layers behind the cut do not stay in memory
+    features.set_weights(cut.get_weights())
     rgb = keras.Input((None, None, 3))
     # What VGG19 was trained on: BGR in [0, 255] minus the mean colour of ImageNet.
     bgr = layers.Rescaling(127.5, offset=[127.5 - mean for mean in IMAGENET_MEAN_BGR])(rgb[..., ::-1])
-    return keras.Model(rgb, layers.Rescaling(1 / 12.75)(keras.Model(vgg.input, features)(bgr)), trainable=False)
+    return keras.Model(rgb, layers.Rescaling(1 / 12.75)(features(bgr)), trainable=False)
