@@ -48,10 +48,10 @@ def reference(weights: str | None) -> Callable[[], None]:
     def steps() -> None:
         for index in range(STEPS):
             lr, hr = data[index]
-            sr = generator.predict_on_batch(lr)
+            sr = generator.predict(lr, verbose=0)
             discriminator.train_on_batch(hr, valid)
             discriminator.train_on_batch(sr, fake)
-            combined.train_on_batch(lr, [valid, features.predict_on_batch(hr)])
+            combined.train_on_batch(lr, [valid, features.predict(hr, verbose=0)])
 
     return steps
 

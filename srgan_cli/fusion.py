@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from srgan_cli.layers import add_rows, interleave, phase_kernels, row_kernel
+from srgan_cli.layers import add_rows, row_kernel, spread_kernel, upsample_conv
 from srgan_cli.model import UPSAMPLINGS, Generator
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (kh, kw, in, out), bias (out,)
@@ -46,12 +46,12 @@ class FusedGenerator(keras.Model):
             self.blocks.append(_freeze(dtype, *conv1, floor, *_fold(conv2, norm2)))
         self.trunk = _freeze(dtype, *_fold(_convolution(part("trunk_conv")), _scale_and_shift(part("trunk_norm"))))
         *steps, widest = (_convolution(part(f"upsample{step + 1}")) for step in range(UPSAMPLINGS))
-        self.upsamplings = [_freeze(dtype, *_in_phases(*step)) for step in steps]
+        self.upsamplings = [_freeze(dtype, *_spread(*step)) for step in steps]
         kernel, bias = _convolution(part("last"))
         self.tail = [
             _freeze(
                 kind,
-                *_in_phases(widest[0][..., channels], widest[1][channels]),
+                *_spread(widest[0][..., channels], widest[1][channels]),
                 ops.convert_to_numpy(row_kernel(kernel[:, :, channels])),
             )
             for kind, channels in _split_by_weight(kernel, dtype)
@@ -80,12 +80,11 @@ def _conv(x: Any, kernel: Any, bias: Any, padding: str = "same") -> Any:
 
 
 def _upsample(x: Any, kernel: Any, bias: Any) -> Any:
-    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return ops.relu(interleave(_conv(x, kernel, bias, padding="valid")))
+    return upsample_conv(ops.cast(x, kernel.dtype), kernel, bias)
 
 
-def _in_phases(kernel: np.ndarray, bias: np.ndarray) -> Convolution:
-    return ops.convert_to_numpy(phase_kernels(kernel)), np.tile(bias, 4)
+def _spread(kernel: np.ndarray, bias: np.ndarray) -> Convolution:
+    return ops.convert_to_numpy(spread_kernel(kernel)), bias
 
 
 def _split_by_weight(last_kernel: np.ndarray, dtype: str) -> list[tuple[str, np.ndarray]]:

@@ -29,6 +29,7 @@ def test_fused_equals_plain_at_full_size(photo: np.ndarray) -> None:
     np.testing.assert_allclose(fused, plain, atol=1e-4)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA rounds more often on a CPU; not used there")
 def test_bfloat16_is_within_half_a_grey_level_rms(photo: np.ndarray) -> None:
     generator = load_generator(find_weights(DEFAULT_MODEL))
     lr = to_tensor(photo[None, :64, :64])
