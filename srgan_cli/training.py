@@ -132,6 +132,9 @@ class _Training:
             model, loss = SRGAN(self.generator, self.discriminator, self.content, weights), None
         model.compile(optimizer=optimizer, loss=loss)
         model.optimizer.build(model.trainable_variables)
+        if loss:  # else Keras builds it in the first `fit` with a batch that, on JAX, it then puts behind the others
+            hr = self.validation.hr[:1]
+            model.compute_loss(y=hr, y_pred=hr)
         return model
 
     def _restore(self, model: keras.Model, stage: Stage) -> int:
@@ -177,10 +180,7 @@ class _Training:
         return Record(stage, step + watch.steps, values)
 
     def _write_down(self, model: keras.Model, record: Record, step: int, last: bool) -> None:
-        """Report; sample, validate and back up where the steps since `step` passed a multiple, and at the end.
-
-        A full disk ends nothing: it is said, and tried again the next time. Only the last backup must succeed.
-        """
+        """Report; sample, validate and back up where due. A full disk is only said, but the last backup must succeed."""
 
         def due(every: int | None) -> bool:
             return last or (every is not None and record.step // every > step // every)

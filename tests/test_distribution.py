@@ -1,0 +1,73 @@
+"""Two machines, or here two processes, train one network."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from srgan_cli.device import is_chief
+from srgan_cli.runs import RunFolder
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TF_CONFIG is TensorFlow's")
+OPTIONS = [
+    *("--sampling", "crop", "--hr-size", "32", "--batch-size", "4", "--filters", "8", "--residual-blocks", "2"),
+    *("--pretrain-steps", "4", "--steps", "2", "--content-loss", "mse", "--report-every", "2"),
+]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in sockets]
+    for server in sockets:
+        server.close()
+    return ports
+
+
+def start(data: Path, run: Path, **environment: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "srgan_cli", "train", "--data", data, "-o", run, *OPTIONS]
+    return subprocess.Popen(
+        list(map(str, command)), cwd=ROOT, env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def losses(run: Path) -> list[float]:
+    return [float(row["loss"]) for row in RunFolder(run).read_log()]
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_with_their_batches_together(tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "data").mkdir()
+    Image.fromarray(photo).save(tmp_path / "data" / "photo.png")
+    assert start(tmp_path / "data", tmp_path / "alone").wait() == 0
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
+    together = [start(tmp_path / "data", tmp_path / "both", TF_CONFIG=json.dumps(config)) for config in configs]
+    assert [process.wait(timeout=300) for process in together] == [0, 0]
+    np.testing.assert_allclose(losses(tmp_path / "both"), losses(tmp_path / "alone"), rtol=1e-3)
+    assert (tmp_path / "both" / "generator.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "chief"),
+    [
+        ({"worker": ["a", "b"]}, {"type": "worker", "index": 0}, True),
+        ({"worker": ["a", "b"]}, {"type": "worker", "index": 1}, False),
+        ({"chief": ["c"], "worker": ["a"]}, {"type": "worker", "index": 0}, False),
+        ({"chief": ["c"], "worker": ["a"]}, {"type": "chief", "index": 0}, True),
+    ],
+)
+def test_only_one_machine_writes(
+    monkeypatch: pytest.MonkeyPatch, cluster: dict[str, list[str]], task: dict[str, object], chief: bool
+) -> None:
+    assert is_chief()
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    assert is_chief() is chief
