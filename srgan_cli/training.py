@@ -180,7 +180,7 @@ class _Training:
         return Record(stage, step + watch.steps, values)
 
     def _write_down(self, model: keras.Model, record: Record, step: int, last: bool) -> None:
-        """Report; sample, validate and back up where due. A full disk is only said, but the last backup must succeed."""
+        """Report; sample, validate and back up where due; a full disk is said, only the last backup must succeed."""
 
         def due(every: int | None) -> bool:
             return last or (every is not None and record.step // every > step // every)
