@@ -5,9 +5,8 @@ Heavy libraries are imported inside the commands, so that help and usage errors 
 
 import os
 import signal
-import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +15,8 @@ import typer
 
 from srgan_cli import __version__
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.options import TrainOptions, with_absolute_paths
+from srgan_cli.files import check_folder, replacing
+from srgan_cli.options import TrainOptions, read_toml, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
 
 app = typer.Typer(
@@ -26,6 +26,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+STDOUT = Path("-")
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute; gpu fails if there is none.")
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(help="auto: bfloat16 where the hardware computes in it, else float32."),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,15 +81,10 @@ def upscale(
         int | None,
         typer.Option(min=0, help="Real neighbours read around a patch, in LR pixels.", show_default="enough"),
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute; gpu fails if there is none.")
-    ] = "auto",
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(help="auto: bfloat16 where the hardware computes in it, else float32."),
-    ] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Make pictures four times larger.
 
@@ -130,7 +136,7 @@ def train(
         from srgan_cli import console
         from srgan_cli.runs import RunFolder
 
-        values = {**_read_toml(config), **{name: value for name, value in given.items() if value is not None}}
+        values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
         run = RunFolder(resume or output)
         if resume:
             values = {**asdict(run.read_options()), **values}
@@ -154,15 +160,92 @@ def train(
         console.say(f"done: srgan upscale --model {run.path} photo.jpg")
 
 
-def _read_toml(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as TOML ({error})", "write lines such as batch_size = 16") from error
-    TrainOptions.from_mapping(values, str(path))  # so that what is wrong there is said of the file
-    return values
+@app.command("eval")
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", "-d", help="The folder of HR pictures.")],
+    lr_data: Annotated[
+        Path | None,
+        typer.Option(help="The folder of their LR pictures, matched by name.", show_default="made by bicubic"),
+    ] = None,
+    model: Annotated[
+        list[str],
+        typer.Option(help="Weights as in upscale, or a folder of SR pictures made elsewhere; may be given often."),
+    ] = ["srresnet"],  # noqa: B006 (Typer copies it)
+    channel: Annotated[Literal["y", "rgb"], typer.Option(help="What PSNR and SSIM compare: luma, or colours.")] = "y",
+    border: Annotated[int, typer.Option(min=0, help="HR pixels that they leave out at each edge.")] = 4,
+    lpips: Annotated[bool, typer.Option(help="How different pictures look.")] = True,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Show every picture's scores.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the scores to this file; - for stdout.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Likewise, a line for each picture and model.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page of scores and pictures to this .html file.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "float32",
+    debug: DebugOption = False,
+) -> None:
+    """Measure models on pictures, always beside bicubic interpolation, as the papers do.
+
+    Example: srgan eval --data Set5/HR --lr-data Set5/LR_x4 --report set5.html
+    """
+    with _errors_as_exit_codes(debug):
+        from srgan_cli import console
+        from srgan_cli.jobs import Failure
+        from srgan_cli.pairs import find_pairs
+        from srgan_cli.released import find_lpips
+
+        pairs, weights = find_pairs(data, lr_data), find_lpips() if lpips else None
+        _check_folders(json, csv, report)
+        if lpips and not weights:
+            console.say("LPIPS is left out: its weights are not in this installation")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with console.native_stderr_closed():
+            from srgan_cli import evaluation, tables
+            from srgan_cli.lpips import Lpips
+            from srgan_cli.metrics import METRICS
+            from srgan_cli.report import Report
+            from srgan_cli.upscaling import Options
+
+            models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
+            distance = Lpips(weights) if weights else None
+        protocol = evaluation.Protocol(channel, border, f"given ({lr_data.name})" if lr_data else "antialiased bicubic")
+        metrics = [metric for metric in METRICS if distance or metric.key != "lpips"]
+        pictures, failures = {}, []
+        with (
+            Report(str(data), str(protocol), metrics) if report else nullcontext() as page,
+            console.progress(len(pairs)) as (advance, _),
+        ):
+            for outcome in evaluation.evaluate(pairs, models, protocol, distance):
+                advance(1)
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                    console.report(outcome.error, debug)
+                    continue
+                pictures[outcome.name] = outcome.scores
+                if page:
+                    page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
+            if page and report:
+                page.write(report)
+        if pictures:
+            console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
+        _write(json, tables.to_json(protocol, pictures, failures))
+        _write(csv, tables.to_csv(pictures))
+        if failures:
+            console.say(f"{len(pictures)} measured, {len(failures)} failed")
+            raise typer.Exit(1)
+
+
+def _check_folders(*paths: Path | None) -> None:
+    for path in paths:
+        if path not in (None, STDOUT):
+            check_folder(path)
+
+
+def _write(path: Path | None, text: str) -> None:
+    """Write a result where it was asked for, if anywhere."""
+    if path == STDOUT:
+        typer.echo(text, nl=False)
+    elif path:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,15 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from srgan_cli.errors import SrganError
 from srgan_cli.options import TrainOptions
 
 if TYPE_CHECKING:
+    from srgan_cli.evaluation import Scores
+    from srgan_cli.metrics import Metric
     from srgan_cli.runs import Record
 
 
@@ -119,6 +121,28 @@ def _losses(report: "Record") -> Table:
         expected = "falls" if name in HEALTHY and not healthy else "{} to {}".format(*healthy) if healthy else ""
         table.add_row(name, Text(f"{value:.4g}", style="" if good else "yellow"), expected)
     return table
+
+
+def show_scores(
+    title: str, metrics: "Sequence[Metric]", pictures: "Mapping[str, Scores]", per_image: bool, on_stdout: bool
+) -> None:
+    """Print the table of an evaluation: the means, with `per_image` also every picture's scores; the best is bold."""
+    from srgan_cli.evaluation import mean_scores
+
+    groups = {f"mean of {len(pictures)}": mean_scores(list(pictures.values()))}
+    headings = (f"{metric.title} {metric.unit}".strip() for metric in metrics)
+    table = Table("", Column("model", overflow="fold"), *headings, title=Text(title), title_justify="left")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for name, scores in {**(pictures if per_image else {}), **groups}.items():
+        table.add_section()
+        best = {m.key: m.best(numbers[m.key] for numbers in scores.values()) for m in metrics}
+        for row, (model, numbers) in enumerate(scores.items()):
+            cells = [
+                Text(m.text(numbers[m.key]), style="bold" if numbers[m.key] == best[m.key] else "") for m in metrics
+            ]
+            table.add_row(Text("" if row else name), Text(model), *cells)
+    Console(stderr=not on_stdout, highlight=False).print(table)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from threading import Lock
 
 import keras
 import numpy as np
-from PIL import Image
 
 from srgan_cli import images
 from srgan_cli.degradation import degrade
@@ -66,7 +65,7 @@ class Pictures:
     def _load(self, name: str, smallest_side: int) -> np.ndarray:
         pixels = self._cache.get(name)
         if pixels is None:
-            pixels = _as_rgb8(self._read(name).colour)
+            pixels = images.as_rgb8(self._read(name).colour)
             self._keep(name, pixels)
         if min(pixels.shape[:2]) < smallest_side:
             raise SrganError(f"{name}: has a side shorter than {smallest_side} pixels")
@@ -112,13 +111,6 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     paths = map(Path, names)
     # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
     return sorted(str(p) for p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
-
-
-def _as_rgb8(colour: np.ndarray) -> np.ndarray:
-    """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8."""
-    if colour.dtype == np.uint16:
-        colour = images.to_pixels(images.to_tensor(colour), np.dtype(np.uint8))
-    return np.broadcast_to(colour, (*colour.shape[:2], 3))
 
 
 def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:
@@ -182,7 +174,7 @@ class Pairs(keras.utils.PyDataset):
         index = _order(len(self._pictures), options.seed, turn)[place]
         if options.sampling == "resize":
             picture = self._pictures.load(int(index), smallest_side=1)
-            return _flip(_resize(picture, options.hr_size), rng)
+            return _flip(images.resize(picture, options.hr_size, options.hr_size), rng)
         picture = self._pictures.load(int(index), smallest_side=options.hr_size)
         square = _flip(_crop(picture, options.hr_size, rng), rng)
         return np.rot90(square) if rng.random() < 0.5 else square
@@ -191,10 +183,6 @@ class Pairs(keras.utils.PyDataset):
 @lru_cache(maxsize=4)
 def _order(count: int, seed: int, turn: int) -> np.ndarray:
     return np.random.default_rng((seed, turn, count)).permutation(count)
-
-
-def _resize(picture: np.ndarray, side: int) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
 
 
 def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy import signal
 
 from srgan_cli import SCALE
+from srgan_cli.images import resize
 from srgan_cli.options import Degradation
 
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -36,7 +37,7 @@ def bicubic(hr: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: A side is not a multiple of 4.
     """
-    return _resized(hr, _lr_sides(hr), Image.Resampling.BICUBIC)
+    return resize(hr, *_lr_sides(hr))
 
 
 def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -57,7 +58,7 @@ def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:
                 picture = steps[index](picture, rng, strength)
     if rng.random() < 0.3:
         picture = jpeg(picture, rng)
-    picture = _resized(picture, sides, FILTERS[rng.integers(len(FILTERS))])
+    picture = resize(picture, *sides, FILTERS[rng.integers(len(FILTERS))])
     return jpeg(picture, rng) if rng.random() < 0.7 else picture
 
 
@@ -82,7 +83,7 @@ def rescale(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
     """(H, W, 3) uint8 -> (H', W', 3) uint8, reduced at most four times or enlarged by half, by a random filter."""
     factor = 2.0 ** (strength * rng.uniform(-2, 0.6))
     height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
-    return _resized(picture, (height, width), FILTERS[rng.integers(len(FILTERS))])
+    return resize(picture, height, width, FILTERS[rng.integers(len(FILTERS))])
 
 
 def noise(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
@@ -108,10 +109,6 @@ def _lr_sides(hr: np.ndarray) -> tuple[int, int]:
     if height % SCALE or width % SCALE:
         raise ValueError(f"the sides of {height}x{width} pixels are not multiples of {SCALE}")
     return height // SCALE, width // SCALE
-
-
-def _resized(picture: np.ndarray, sides: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize(sides[::-1], resample))
 
 
 def _rounded(picture: np.ndarray) -> np.ndarray:

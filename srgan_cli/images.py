@@ -4,8 +4,6 @@ A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only place
 numbers and back.
 """
 
-import os
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from srgan_cli.errors import SrganError
+from srgan_cli.files import check_folder, reason, replacing
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,20 @@ def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
 
 
+def as_rgb8(colour: np.ndarray) -> np.ndarray:
+    """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8, grey as equal colours."""
+    if colour.dtype == np.uint16:
+        colour = to_pixels(to_tensor(colour), np.dtype(np.uint8))
+    return np.broadcast_to(colour, (*colour.shape[:2], 3))
+
+
+def resize(
+    pixels: np.ndarray, height: int, width: int, resample: Image.Resampling = Image.Resampling.BICUBIC
+) -> np.ndarray:
+    """(H, W, 3) uint8 -> (height, width, 3) uint8 by Pillow, which reduces with antialiasing as MATLAB does."""
+    return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
+
+
 def format_of(path: Path) -> Format:
     """The format that a file name's ending stands for.
 
@@ -126,9 +139,7 @@ def check_output(path: Path, header: Header, scale: int) -> None:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
     if path.is_dir():
         raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    if not os.access(path.parent, os.W_OK):
-        reason = "cannot be written to" if path.parent.is_dir() else "does not exist"
-        raise SrganError(f"{path}: the folder {path.parent} {reason}", "name another folder with -o")
+    check_folder(path)
 
 
 def read_header(path: Path) -> Header:
@@ -180,12 +191,8 @@ def _open(path: Path, file: BinaryIO | None = None) -> Iterator[Image.Image]:
         raise SrganError(f"{path}: too large ({error})", "cut it into parts") from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
         raise SrganError(
-            f"{path}: cannot be read ({_reason(error)})", "it may be damaged; save or copy it again"
+            f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
 
 
 def _refuse_unsupported(image: Image.Image) -> None:
@@ -264,16 +271,5 @@ def write_picture(picture: Picture, path: Path) -> None:
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
-    temporary = path.with_name(f".srgan-{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            to_pil(picture).save(file, kind.name, icc_profile=picture.icc_profile, **kind.options)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise SrganError(
-            f"{path}: cannot be written ({_reason(error)})", "check the disk and the folder's permissions"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        to_pil(picture).save(file, kind.name, icc_profile=picture.icc_profile, **kind.options)

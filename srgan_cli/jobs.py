@@ -83,14 +83,19 @@ def _find_sources(inputs: Sequence[Path], beside: bool) -> tuple[list[Path], lis
 
 
 def _pictures_in(folder: Path, beside: bool) -> list[Path]:
-    """The pictures directly in a folder, sorted; not those that an earlier job wrote beside its inputs."""
-    pictures = sorted(
+    """The pictures in a folder but for those that an earlier job wrote beside its inputs."""
+    pictures = pictures_in(folder)
+    results = {_target(path, None) for path in pictures} if beside else set()
+    return [path for path in pictures if path not in results]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files directly in a folder that are named like pictures, sorted; hidden ones are passed over."""
+    return sorted(
         path
         for path in folder.iterdir()
         if path.is_file() and path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".")
     )
-    results = {_target(path, None) for path in pictures} if beside else set()
-    return [path for path in pictures if path not in results]
 
 
 def _target(source: Path, folder: Path | None) -> Path:

@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.options import TrainOptions
 
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -68,7 +69,7 @@ def build_features(weights: Path | None, layer: str = "block3_conv3") -> keras.M
         vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
     except Exception as error:  # the network, HDF5 and Keras each have their own ways to fail
         raise SrganError(
-            f"the VGG19 weights cannot be loaded ({str(error).splitlines()[0]})",
+            f"the VGG19 weights cannot be loaded ({reason(error)})",
             "connect to the internet for a download, name a file with --vgg-weights, or use --content-loss mse",
         ) from error
     cut = keras.Model(vgg.input, vgg.get_layer(layer).output)

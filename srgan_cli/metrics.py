@@ -3,8 +3,53 @@
 PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border of `scale` pixels.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from skimage.metrics import structural_similarity
+
+SSIM_WINDOW = 11  # pixels a side
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure and how it is written.
+
+    Attributes:
+        key: What it is called in scores, JSON and CSV.
+        title: What it is called in tables.
+        unit: May be empty.
+        higher_is_better: Whether the highest number is the best.
+        decimals: How many are shown.
+    """
+
+    key: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    decimals: int
+
+    def best(self, values: Iterable[float]) -> float:
+        """The best of some numbers."""
+        return (max if self.higher_is_better else min)(values)
+
+    def text(self, value: float) -> str:
+        """The number as it is shown."""
+        return typeset(f"{value:z.{self.decimals}f}")
+
+
+def typeset(number: str) -> str:
+    """Python's way of writing a number -> the printer's; NaN, which was not measured, becomes a dash."""
+    return number.replace("nan", "\N{EN DASH}").replace("inf", "\N{INFINITY}").replace("-", "\N{MINUS SIGN}")
+
+
+METRICS = (
+    Metric("psnr", "PSNR", "dB", higher_is_better=True, decimals=2),
+    Metric("ssim", "SSIM", "", higher_is_better=True, decimals=4),
+    Metric("lpips", "LPIPS", "", higher_is_better=False, decimals=3),
+    Metric("colour_shift", "Colour shift", "levels", higher_is_better=False, decimals=2),
+)
 
 
 def luma(pixels: np.ndarray) -> np.ndarray:
@@ -48,6 +93,11 @@ def ssim(a: np.ndarray, b: np.ndarray, border: int) -> float:
     channel_axis = 2 if a.ndim == 3 else None
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(a, b, data_range=255, channel_axis=channel_axis, **window))
+
+
+def colour_shift(a: np.ndarray, b: np.ndarray) -> float:
+    """How many levels the mean of a channel differs by, in the channel where it does most; (H, W, C) each."""
+    return float(np.abs((a.astype(np.float64) - b).mean(axis=(0, 1))).max())
 
 
 def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.ndarray]:

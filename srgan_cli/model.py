@@ -17,6 +17,7 @@ from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D
 from srgan_cli.losses import Loss, ReplicaLoss
 
@@ -132,14 +133,10 @@ def load_generator(path: Path) -> Generator:
         raise SrganError(f"{path}: there is no such file", "pass --model a name or a .keras file") from None
     except Exception as error:  # zip, JSON, HDF5 and Keras each have their own ways to report a damaged file
         raise SrganError(
-            f"{path}: not the weights of a generator, or damaged ({_first_line(error)})",
+            f"{path}: not the weights of a generator, or damaged ({reason(error)})",
             "use a generator.keras written by `srgan train`, or download it again",
         ) from error
     return generator
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 @dataclass(frozen=True)

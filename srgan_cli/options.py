@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that the command line can be built from it at once.
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -126,6 +127,22 @@ class TrainOptions(DataOptions):
             if limits[name] is not None and value is not None and value < limits[name]:
                 raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
         return cls(**checked)
+
+
+def read_toml(path: Path | None) -> dict[str, Any]:
+    """The training options in a TOML file, checked; none without a file.
+
+    Raises:
+        UsageError: The file cannot be read, or something in it is no option.
+    """
+    if path is None:
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as TOML ({error})", "write lines such as batch_size = 16") from error
+    TrainOptions.from_mapping(values, str(path))  # so that what is wrong there is said of the file
+    return values
 
 
 def with_absolute_paths(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def find_weights(model: str) -> Path:
     return released[model]
 
 
+def find_lpips() -> Path | None:
+    """The file of LPIPS weights that ships with the program; None if it was left out of this installation."""
+    return next((file for folder in _weight_folders() for file in folder.glob("lpips_squeeze_*.npz")), None)
+
+
 def _weight_folders() -> tuple[Path, ...]:
     """Where released weights lie: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
+from srgan_cli.files import replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 BACKUPS_KEPT = 2
@@ -141,18 +141,8 @@ class RunFolder:
             with tempfile.TemporaryDirectory() as folder:  # reading variables takes all machines together
                 save(Path(folder) / Path(name).name)
             return
-        path = self.path / name
-        temporary = path.with_name(f".new-{path.name}")
-        try:
+        with replacing(self.path / name) as temporary:
             save(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise SrganError(f"{path}: cannot be written ({reason})", "free some space") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def back_up(self, stage: Stage, step: int, save: Callable[[Path], object]) -> None:
         """Write a backup and delete all but the newest two.

@@ -17,6 +17,7 @@ from PIL import Image
 from srgan_cli.data import Pairs, Pictures, choose_sampling
 from srgan_cli.device import replicated
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
 from srgan_cli.model import (
     SRGAN,
@@ -150,7 +151,7 @@ class _Training:
         try:
             model.load_weights(backup.path)
         except Exception as error:  # noqa: BLE001 (HDF5 and Keras each report a damaged file in their own ways)
-            self.listener.line(f"{backup.path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
+            self.listener.line(f"{backup.path} cannot be read ({reason(error)}); trying the one before")
             return False
         self.listener.line(f"resumed after step {backup.step} of {backup.stage}")
         return True

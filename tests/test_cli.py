@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from srgan_cli import images
 from srgan_cli.cli import app
+from srgan_cli.degradation import bicubic
 
 PROGRAM = Path(sys.executable).with_name("srgan")
 
@@ -238,3 +239,71 @@ def test_a_config_file_and_options_make_the_run(tmp_path: Path, small: Path) -> 
     options = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (options["steps"], options["pretrain_steps"], options["seed"]) == (0, 1, 5)
     assert (options["data"], options["hr_size"]) == (str(small.parent), 32)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, photo: np.ndarray) -> tuple[Path, Path]:
+    """A folder of one HR picture, 64x64, and one of its LR picture."""
+    for name, pixels in (("hr", photo[:64, :64]), ("lr", bicubic(photo[:64, :64]))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(pixels).save(tmp_path / name / "[x4] a.png")
+    return tmp_path / "hr", tmp_path / "lr"
+
+
+def test_eval_prints_bicubic_first_and_the_protocol(pair: tuple[Path, Path]) -> None:
+    result = srgan("eval", "--data", pair[0], "--per-image")
+    assert result.returncode == 0, result.stderr
+    title, *_ = result.stdout.splitlines()
+    assert "LR: antialiased bicubic" in title
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
+    assert [row[:2] for row in rows] == [
+        ["[x4] a", "bicubic"], ["", "srresnet"], ["mean of 1", "bicubic"], ["", "srresnet"],
+    ]  # fmt: skip
+    assert float(rows[1][2]) > float(rows[0][2])
+    assert result.stderr == ""
+
+
+def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    code, stdout, stderr = in_process(
+        "eval", "--data", pair[0], "--lr-data", pair[1], "--model", "srresnet", "--model", pair[0], "--no-lpips",
+        "--json", "-", "--csv", tmp_path / "scores.csv", "--report", tmp_path / "page.html",
+    )  # fmt: skip
+    assert code == 0, stderr
+    content = json.loads(stdout)
+    assert list(content["means"]) == ["bicubic", "srresnet", str(pair[0])]
+    assert content["means"][str(pair[0])] == {"psnr": None, "ssim": 1.0, "colour_shift": pytest.approx(0, abs=1)}
+    assert "srresnet" in stderr  # the table makes room for the JSON
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 4
+    assert "[x4] a" in (tmp_path / "page.html").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"hr", "lr", "scores.csv", "page.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "Missing option"),
+        (["--data", "nowhere"], 1, "nowhere: there is no such folder"),
+        (["--data", "empty"], 1, "empty: no pictures in this folder"),
+        (
+            ["--data", "hr", "--lr-data", "other"],
+            1,
+            "other: nothing here for [x4] a.png; nothing to compare b.png with",
+        ),
+        (["--data", "hr", "--model", "nothing"], 1, "there is no model 'nothing'"),
+        (["--data", "hr", "--json", "nowhere/a.json"], 1, "nowhere/a.json: the folder nowhere does not exist"),
+        (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 71 pixels a side"),
+        (["--data", "hr", "--channel", "uv"], 2, "'uv' is not one of 'y', 'rgb'"),
+    ],
+)
+@pytest.mark.usefixtures("pair")
+def test_eval_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "other"):
+        Path(name).mkdir()
+    Path("other/b.png").touch()
+    actual, stdout, stderr = in_process("eval", *arguments)
+    assert (actual, stdout) == (code, "")
+    assert message in stderr
+    assert "Traceback" not in stderr

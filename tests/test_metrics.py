@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from skimage.metrics import peak_signal_noise_ratio
 
 from srgan_cli.metrics import luma, psnr, ssim
 
@@ -36,9 +37,24 @@ def test_psnr_refuses_what_it_cannot_compare(shape: tuple[int, int]) -> None:
         psnr(np.zeros((8, 8)), np.zeros(shape), border=4)
 
 
-def test_ssim_by_hand(photo: np.ndarray) -> None:
-    grey = luma(photo[:40, :50])
-    other = np.clip(grey + np.random.default_rng(0).normal(0, 10, grey.shape), 0, 255)
+@pytest.mark.parametrize("seed", range(10))
+def test_psnr_is_that_of_scikit_image(photo: np.ndarray, seed: int) -> None:
+    a, b = random_pair(photo, seed)
+    theirs = peak_signal_noise_ratio(a[4:-4, 4:-4], b[4:-4, 4:-4], data_range=255)
+    assert psnr(a, b, border=4) == pytest.approx(theirs, abs=1e-4)
+
+
+def random_pair(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The luma of a random part of a photograph, without and with noise."""
+    rng = np.random.default_rng(seed)
+    top, left = rng.integers(0, 80), rng.integers(0, 140)
+    grey = luma(photo[top : top + 40, left : left + 50])
+    return grey, np.clip(grey + rng.normal(0, rng.uniform(1, 30), grey.shape), 0, 255)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ssim_by_hand(photo: np.ndarray, seed: int) -> None:
+    grey, other = random_pair(photo, seed)
     offsets = np.arange(11) - 5
     window = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
     window /= window.sum()

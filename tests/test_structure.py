@@ -10,10 +10,10 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
-    {"errors", "options"},
-    {"images", "alpha", "tiling", "metrics", "degradation", "jobs", "released", "runs"},
-    {"layers", "model", "fusion", "device", "data", "losses", "optimization", "summaries"},
-    {"upscaling", "validation", "training"},
+    {"errors", "files", "options"},
+    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs"},
+    {"layers", "model", "fusion", "device", "data", "losses", "lpips", "optimization", "summaries"},
+    {"upscaling", "validation", "training", "evaluation", "tables", "report"},
     {"console", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (

@@ -171,7 +171,7 @@ def test_a_full_disk_ends_nothing_but_the_last_backup(
         train(options, RunFolder(tmp_path / "run"), Listener(lines.append))
     assert any("warning" in line and "training goes on" in line for line in lines)
     full = False
-    assert not list((tmp_path / "run").rglob(".new-*"))
+    assert not list((tmp_path / "run").rglob(".srgan-*"))
     rest, _ = run(options, tmp_path / "run")
     assert [entry[:2] for entry in losses(first + rest)][:2] == [("pretrain", 2), ("pretrain", 4)]
 

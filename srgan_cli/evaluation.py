@@ -1,0 +1,172 @@
+"""Pairs of pictures -> scores, for any number of models beside bicubic interpolation."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from srgan_cli import SCALE, images
+from srgan_cli.degradation import bicubic
+from srgan_cli.errors import SrganError
+from srgan_cli.images import Picture
+from srgan_cli.jobs import Failure
+from srgan_cli.lpips import LEAST_SIDE, Lpips
+from srgan_cli.metrics import SSIM_WINDOW, colour_shift, luma, psnr, ssim
+from srgan_cli.pairs import Pair, match_names
+from srgan_cli.upscaling import Options, Upscaler
+
+BICUBIC = "bicubic"
+Model = Callable[[Pair, Picture], Picture]  # a pair and its LR picture -> SR
+Scores = Mapping[str, Mapping[str, float]]  # model -> key of `metrics.METRICS` -> number
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How pictures are compared; without it a number means nothing.
+
+    Attributes:
+        channel: `y`, the luma of BT.601 in studio range, or `rgb`.
+        border: HR pixels left out at each edge by PSNR and SSIM.
+        lr: How LR came about, in words.
+    """
+
+    channel: Literal["y", "rgb"] = "y"
+    border: int = SCALE
+    lr: str = "antialiased bicubic"
+
+    def __str__(self) -> str:
+        """One line for people."""
+        channel = {"y": "BT.601 studio luma", "rgb": "RGB"}[self.channel]
+        return (
+            f"x{SCALE}, LR: {self.lr}; SR rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
+            f" without a border of {self.border}; LPIPS v0.1 SqueezeNet on the whole RGB picture;"
+            " colour shift: of the reduced SR against LR, largest channel; means over pictures"
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one pair.
+
+    Attributes:
+        name: Of the pair.
+        hr: (H, W, 3) uint8, sides multiples of 4.
+        sr: Model -> SR shaped as `hr`; bicubic first.
+        scores: Of each model.
+    """
+
+    name: str
+    hr: np.ndarray
+    sr: dict[str, np.ndarray]
+    scores: Scores
+
+
+def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, Model]:
+    """What enlarges: by the name that it was asked for.
+
+    Args:
+        options: One for each model; its `model` may also be a folder of SR pictures that another program made.
+        pairs: That will be evaluated.
+
+    Raises:
+        SrganError: Weights cannot be loaded, or a picture of such a folder is missing.
+    """
+    return {o.model: _ready_made(Path(o.model), pairs) or _upscaler(o) for o in options}
+
+
+def _upscaler(options: Options) -> Model:
+    upscaler = Upscaler(options)
+    return lambda _, lr: upscaler.upscale(lr)
+
+
+def _ready_made(folder: Path, pairs: Sequence[Pair]) -> Model | None:
+    if not folder.is_dir() or (folder / "config.json").exists():  # the latter is a training run
+        return None
+    files = match_names({pair.name: pair.hr for pair in pairs}, folder)
+    return lambda pair, _: images.read_picture(files[pair.name])
+
+
+def evaluate(
+    pairs: Sequence[Pair], models: Mapping[str, Model], protocol: Protocol, distance: Lpips | None
+) -> Iterator[Result | Failure]:
+    """Compare each pair's SR with its HR; the next pair is read meanwhile. One that fails does not end it.
+
+    Args:
+        pairs: From `pairs.find_pairs`.
+        models: From `load_models`.
+        protocol: What is compared.
+        distance: Computes LPIPS; None leaves it out.
+    """
+    for pair, pictures in _read_ahead(pairs):
+        try:
+            hr, lr = pictures()
+            yield _compare(pair, hr, lr, models, protocol, distance)
+        except SrganError as error:
+            yield Failure(pair.hr, error)
+
+
+def _read_ahead(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Callable[[], tuple[np.ndarray, Picture]]]]:
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        reading = deque((pair, pool.submit(_read, pair)) for pair in pairs[:1])
+        for following in [*pairs[1:], None]:
+            if following:
+                reading.append((following, pool.submit(_read, following)))
+            pair, future = reading.popleft()
+            yield pair, future.result
+
+
+def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
+    """HR (4 h, 4 w, 3) uint8, cropped to multiples of 4, and LR (h, w), grey if HR is."""
+    picture = images.read_picture(pair.hr)
+    height, width = (side // SCALE for side in picture.colour.shape[:2])
+    hr = images.as_rgb8(picture.colour)[: SCALE * height, : SCALE * width]
+    if not pair.lr:
+        if not hr.size:
+            raise SrganError(f"{pair.hr}: is under {SCALE} pixels high or wide", "leave it out")
+        return hr, Picture(bicubic(hr)[..., : picture.colour.shape[-1]])
+    lr = images.read_picture(pair.lr)
+    if lr.colour.shape[:2] != (height, width):
+        size = "{1}x{0}".format(*lr.colour.shape)
+        raise SrganError(
+            f"{pair.lr}: is {size}, but a quarter of {pair.hr} is {width}x{height}", "give the LR of this HR"
+        )
+    return hr, lr
+
+
+def _compare(
+    pair: Pair, hr: np.ndarray, lr: Picture, models: Mapping[str, Model], protocol: Protocol, distance: Lpips | None
+) -> Result:
+    least = max(SSIM_WINDOW + 2 * protocol.border, LEAST_SIDE)
+    if min(hr.shape[:2]) < least:
+        size = "{1}x{0}".format(*hr.shape)
+        raise SrganError(f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side", "lower --border")
+    lr8 = images.as_rgb8(lr.colour)
+    sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
+    for name, model in models.items():
+        sr[name] = images.as_rgb8(model(pair, lr).colour)
+        if sr[name].shape != hr.shape:
+            raise SrganError(f"{pair.name}: {name} has another size than HR", "give results four times as large as LR")
+    scores = {name: _score(picture, hr, protocol) for name, picture in sr.items()}
+    for name, picture in sr.items():
+        if distance:
+            scores[name]["lpips"] = distance(picture, hr)
+        scores[name]["colour_shift"] = colour_shift(bicubic(picture), lr8)
+    return Result(pair.name, hr, sr, scores)
+
+
+def _score(sr: np.ndarray, hr: np.ndarray, protocol: Protocol) -> dict[str, float]:
+    a, b = (luma(sr), luma(hr)) if protocol.channel == "y" else (sr, hr)
+    return {"psnr": psnr(a, b, protocol.border), "ssim": ssim(a, b, protocol.border)}
+
+
+def mean_scores(pictures: Sequence[Scores]) -> Scores:
+    """The means over pictures."""
+    first = pictures[0] if pictures else {}
+    return {
+        model: {key: float(np.mean([scores[model][key] for scores in pictures])) for key in numbers}
+        for model, numbers in first.items()
+    }

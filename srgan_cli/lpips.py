@@ -1,0 +1,95 @@
+"""LPIPS v0.1: how differently two pictures look, by the features of a SqueezeNet 1.1 trained on ImageNet.
+
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018
+(https://arxiv.org/abs/1801.03924): the authors' linear heads over torchvision's network, run in Keras.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, layers, ops
+
+from srgan_cli.errors import SrganError
+from srgan_cli.images import to_tensor
+
+SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+FIRES = (3, 4, 6, 7, 9, 10, 11, 12)  # numbered as torchvision's `features`
+POOLED_BEFORE = (3, 6, 9)
+TAPPED_AFTER = (4, 7, 9, 10, 11, 12)
+LEAST_SIDE = 17  # so that something is left behind the third pooling
+
+
+class Lpips:
+    """The distance of two pictures.
+
+    Args:
+        weights: An `.npz` of `features.*` as torchvision names them, kernels (out, in, kh, kw), and `lin0` to `lin6`.
+
+    Raises:
+        SrganError: The file is missing or not these weights.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._features = _build_features()
+        try:
+            arrays = np.load(weights, allow_pickle=False)
+            for layer in self._features.layers:
+                if layer.weights:
+                    kernel, bias = (arrays[f"{layer.name}.{part}"].astype("float32") for part in ("weight", "bias"))
+                    layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])
+            self._heads = [arrays[f"lin{n}.model.1.weight"].reshape(-1) for n in range(1 + len(TAPPED_AFTER))]
+        except (OSError, ValueError, KeyError) as error:
+            raise SrganError(
+                f"{weights}: not the weights of LPIPS with SqueezeNet ({error})",
+                "install srgan again, or add --no-lpips",
+            ) from error
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
+        """0 for equal pictures, about 1 for unrelated ones.
+
+        Args:
+            a: (H, W, 1 or 3) uint8, grey or RGB.
+            b: Of the same height and width.
+
+        Raises:
+            ValueError: The sizes differ, or a side is under 17 pixels.
+        """
+        if a.shape[:2] != b.shape[:2] or min(a.shape[:2]) < LEAST_SIDE:
+            raise ValueError(f"cannot compare shapes {a.shape} and {b.shape}, at least {LEAST_SIDE} pixels a side")
+        both = np.stack([np.broadcast_to(to_tensor(picture), (*picture.shape[:2], 3)) for picture in (a, b)])
+        distances = [
+            ops.mean(ops.sum(ops.square(unit[0] - unit[1]) * head, axis=-1))
+            for unit, head in zip(map(_unit_length, self._features(both)), self._heads, strict=True)
+        ]
+        return float(sum(distances))
+
+
+def _unit_length(features: Any) -> Any:
+    return features / (ops.sqrt(ops.sum(ops.square(features), axis=-1, keepdims=True)) + 1e-10)
+
+
+def _build_features() -> keras.Model:
+    """RGB (B, H, W, 3) in [-1, 1] -> the seven feature maps that are compared."""
+    rgb = keras.Input((None, None, 3))
+    x = layers.Rescaling([1 / s for s in SCALING], [-m / s for m, s in zip(SHIFT, SCALING, strict=True)])(rgb)
+    taps = [x := layers.Conv2D(64, 3, strides=2, activation="relu", name="features.0")(x)]
+    for number in FIRES:
+        if number in POOLED_BEFORE:
+            # Pooling with "ceil mode": a last window may reach over the edge. Behind a relu, zeros change no maximum.
+            x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+        x = _fire(x, f"features.{number}")
+        taps += [x] if number in TAPPED_AFTER else []
+    return keras.Model(rgb, taps, trainable=False)
+
+
+def _fire(x: KerasTensor, name: str) -> KerasTensor:
+    """Squeeze to s channels, expand to 4 s by 1x1 and 4 s by 3x3; SqueezeNet's block, its sizes read off its number."""
+    squeezed = 16 * (1 + FIRES.index(int(name.split(".")[1])) // 2)
+    x = layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}.squeeze")(x)
+    expanded = [
+        layers.Conv2D(4 * squeezed, size, padding="same", activation="relu", name=f"{name}.expand{size}x{size}")(x)
+        for size in (1, 3)
+    ]
+    return layers.Concatenate()(expanded)

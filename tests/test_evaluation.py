@@ -1,0 +1,185 @@
+"""The papers' numbers, odd pictures, and failures that stay alone."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli import images
+from srgan_cli.errors import SrganError
+from srgan_cli.evaluation import Model, Protocol, Result, evaluate, load_models, mean_scores
+from srgan_cli.images import Picture
+from srgan_cli.jobs import Failure
+from srgan_cli.lpips import Lpips
+from srgan_cli.pairs import Pair, find_pairs
+from srgan_cli.released import find_lpips
+from srgan_cli.tables import to_csv, to_json
+from srgan_cli.upscaling import Options
+
+SCHEMA = json.loads((Path(images.__file__).parent / "evaluation.schema.json").read_text())
+
+
+def nearest(_: Pair, lr: Picture) -> Picture:
+    """A model that takes no time."""
+    return replace(lr, colour=lr.colour.repeat(4, axis=0).repeat(4, axis=1))
+
+
+def results(pairs: list[Pair], **models: Model) -> list[Result | Failure]:
+    return list(evaluate(pairs, models, Protocol(), None))
+
+
+def one(pair: Pair, **models: Model) -> Result:
+    (result,) = results([pair], **models)
+    assert isinstance(result, Result), result.error
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Three parts of a photograph, 64x64, 65x67 and 62x64 pixels."""
+    for name, height, width in (("a", 64, 64), ("b", 67, 65), ("c", 64, 62)):
+        Image.fromarray(photo[:height, :width]).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "psnr", "tolerance"), [("Set5", 28.43, 0.02), ("Set14", 26.09, 0.05)])
+@pytest.mark.parametrize("given", [False, True])
+def test_the_papers_bicubic_row(shared: Path, name: str, psnr: float, tolerance: float, given: bool) -> None:
+    place = shared / "test" / name
+    found = results(find_pairs(place / "HR", place / "LR_x4" if given else None))
+    means = mean_scores([result.scores for result in found if isinstance(result, Result)])
+    assert means["bicubic"]["psnr"] == pytest.approx(psnr, abs=tolerance)
+
+
+@pytest.mark.slow
+def test_others_results_get_the_scores_that_were_found_elsewhere(shared: Path) -> None:
+    place, weights = shared / "test" / "Set5", find_lpips()
+    assert weights
+    pairs = find_pairs(place / "HR", place / "LR_x4")
+    model = str(shared / "peers" / "srgan-leftthomas" / "Set5")
+    found = list(evaluate(pairs, load_models([Options(model)], pairs), Protocol(), Lpips(weights)))
+    means = mean_scores([result.scores for result in found if isinstance(result, Result)])
+    assert means["bicubic"]["lpips"] == pytest.approx(0.286, abs=1e-3)
+    assert means[model]["psnr"] == pytest.approx(30.70, abs=0.01)
+    assert means[model]["lpips"] == pytest.approx(0.106, abs=1e-3)
+
+
+def test_sides_are_cropped_to_multiples_of_4(folder: Path) -> None:
+    found = [result for result in results(find_pairs(folder, None), nearest=nearest) if isinstance(result, Result)]
+    assert [result.hr.shape for result in found] == [(64, 64, 3), (64, 64, 3), (64, 60, 3)]
+    assert all(list(result.scores) == ["bicubic", "nearest"] for result in found)
+    assert all(result.sr["nearest"].shape == result.hr.shape for result in found)
+
+
+def test_a_perfect_model_is_infinitely_good(folder: Path, photo: np.ndarray) -> None:
+    result = one(Pair("a", folder / "a.png"), perfect=lambda *_: Picture(photo[:64, :64]))
+    assert result.scores["perfect"]["psnr"] == float("inf")
+    assert result.scores["perfect"]["ssim"] == pytest.approx(1)
+    assert result.scores["perfect"]["colour_shift"] < 0.5
+
+
+def test_a_colour_shift_is_seen(tmp_path: Path, photo: np.ndarray) -> None:
+    def greener(pair: Pair, lr: Picture) -> Picture:
+        return Picture(nearest(pair, lr).colour + np.array([0, 7, 0], np.uint8))
+
+    Image.fromarray(photo[:64, :64] // 2).save(tmp_path / "dark.png")
+    scores = one(Pair("dark", tmp_path / "dark.png"), greener=greener, nearest=nearest).scores
+    assert scores["nearest"]["colour_shift"] < 0.5
+    assert scores["greener"]["colour_shift"] == pytest.approx(7, abs=0.5)
+
+
+def test_rgb_and_border_change_what_is_compared(folder: Path) -> None:
+    pair = [Pair("a", folder / "a.png")]
+    numbers = [
+        result.scores["bicubic"]["psnr"]
+        for protocol in (Protocol(), Protocol("rgb"), Protocol(border=0))
+        for result in evaluate(pair, {}, protocol, None)
+        if isinstance(result, Result)
+    ]
+    assert len(set(numbers)) == 3
+    assert "RGB without a border of 4" in str(Protocol("rgb"))
+
+
+def test_grey_and_16_bit_and_transparent_pictures(tmp_path: Path, photo: np.ndarray) -> None:
+    grey = photo[:64, :64, 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    Image.fromarray(np.dstack([photo[:64, :64], grey])).save(tmp_path / "transparent.png")
+    seen = {}
+
+    def note(pair: Pair, lr: Picture) -> Picture:
+        seen[pair.name] = lr.colour.shape
+        return nearest(pair, lr)
+
+    found = results(find_pairs(tmp_path, None), note=note)
+    assert all(isinstance(result, Result) for result in found)
+    assert seen == {"grey": (16, 16, 1), "deep": (16, 16, 1), "transparent": (16, 16, 3)}
+    deep, grey_result, _ = found
+    assert isinstance(deep, Result)
+    assert isinstance(grey_result, Result)
+    assert deep.scores == grey_result.scores
+
+
+def test_grey_lr_of_a_colour_picture_is_compared(folder: Path, photo: np.ndarray) -> None:
+    Image.fromarray(photo[:64:4, :64:4, 0]).save(folder / "lr.png")
+    assert 5 < one(Pair("a", folder / "a.png", folder / "lr.png")).scores["bicubic"]["psnr"] < 40
+
+
+def test_one_bad_picture_does_not_end_it(folder: Path, photo: np.ndarray) -> None:
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:300])
+    Image.fromarray(photo[:18, :40]).save(folder / "small.png")
+    Image.fromarray(photo[:3, :40]).save(folder / "thin.png")
+    Image.fromarray(photo[:10, :16]).save(folder / "lr.png")
+    pairs = [Pair(name, folder / f"{name}.png") for name in ("broken", "small", "thin", "a")]
+    pairs.insert(1, Pair("b", folder / "b.png", folder / "lr.png"))
+    *failures, good = results(pairs)
+    assert isinstance(good, Result)
+    messages = [failure.error.message for failure in failures if isinstance(failure, Failure)]
+    for message, part in zip(
+        messages,
+        (
+            "cannot be read",
+            "is 16x10, but a quarter of",
+            "40x16 is too small, the metrics need 19",
+            "is under 4 pixels",
+        ),
+        strict=True,
+    ):
+        assert part in message
+
+
+def test_a_result_of_another_size_is_a_failure(folder: Path) -> None:
+    (failure,) = results([Pair("a", folder / "a.png")], same=lambda _, lr: lr)
+    assert isinstance(failure, Failure)
+    assert "a: same has another size than HR" in failure.error.message
+
+
+def test_a_folder_of_results_stands_for_a_model(folder: Path, photo: np.ndarray) -> None:
+    others = folder / "others"
+    others.mkdir()
+    pairs = [Pair("a", folder / "a.png")]
+    with pytest.raises(SrganError, match="no pictures in this folder"):
+        load_models([Options(str(others))], pairs)
+    Image.fromarray(photo[:64, :64]).save(others / "a_x4.png")
+    models = load_models([Options(str(others))], pairs)
+    (result,) = evaluate(pairs, models, Protocol(), None)
+    assert isinstance(result, Result)
+    assert result.scores[str(others)]["psnr"] == float("inf")
+
+
+def test_json_keeps_its_schema_and_csv_has_a_line_for_each(folder: Path) -> None:
+    found = results(find_pairs(folder, None), perfect=lambda pair, _: images.read_picture(pair.hr), nearest=nearest)
+    pictures = {result.name: result.scores for result in found if isinstance(result, Result)}
+    failures = [result for result in found if isinstance(result, Failure)]
+    content = json.loads(to_json(Protocol(), pictures, failures))
+    jsonschema.validate(content, SCHEMA)
+    assert content["means"]["perfect"]["psnr"] is None
+    assert [entry["name"] for entry in content["pictures"]] == ["a"]
+    assert [Path(entry["file"]).name for entry in content["failures"]] == ["b.png", "c.png"]
+    header, *lines = to_csv(pictures).splitlines()
+    assert header == "picture,model,psnr,ssim,lpips,colour_shift"
+    assert [line.split(",")[:2] for line in lines] == [["a", "bicubic"], ["a", "perfect"], ["a", "nearest"]]

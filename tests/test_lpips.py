@@ -1,0 +1,53 @@
+"""LPIPS against the values of an independent implementation, and its limits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srgan_cli import images
+from srgan_cli.errors import SrganError
+from srgan_cli.lpips import Lpips
+from srgan_cli.released import find_lpips
+
+
+@pytest.fixture(scope="module")
+def lpips() -> Lpips:
+    weights = find_lpips()
+    assert weights
+    return Lpips(weights)
+
+
+def test_the_authors_example_pictures_have_their_values(lpips: Lpips, shared: Path) -> None:
+    folder = shared / "lpips"
+    for entry in json.loads((folder / "reference.json").read_text()):
+        a, b = (images.read_picture(folder / entry[key]).colour for key in ("a", "b"))
+        assert lpips(a, b) == pytest.approx(entry["lpips_squeeze"], abs=1e-3)
+
+
+def test_the_more_it_is_blurred_the_further_away_it_is(lpips: Lpips, photo: np.ndarray) -> None:
+    blurred = [images.resize(images.resize(photo, 128 // n, 192 // n), 128, 192) for n in (1, 2, 4, 8)]
+    distances = [lpips(photo, picture) for picture in blurred]
+    assert distances[0] == 0
+    assert distances == sorted(distances)
+    assert distances[2] == pytest.approx(lpips(blurred[2], photo))
+
+
+@pytest.mark.parametrize("side", [17, 18, 19, 20, 33])
+def test_any_size_from_17_on(lpips: Lpips, photo: np.ndarray, side: int) -> None:
+    grey = photo[:side, : side + 3, :1]
+    assert 0 < lpips(photo[:side, : side + 3], grey) < 2
+
+
+def test_what_cannot_be_compared_is_refused(lpips: Lpips, photo: np.ndarray) -> None:
+    for a, b in ((photo[:16], photo[:16]), (photo[:40], photo[:44])):
+        with pytest.raises(ValueError, match="cannot compare"):
+            lpips(a, b)
+
+
+def test_another_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    for path in (tmp_path / "other.npz", tmp_path / "missing.npz"):
+        with pytest.raises(SrganError, match="not the weights of LPIPS"):
+            Lpips(path)

@@ -1,0 +1,71 @@
+"""Pictures are matched by name, never by position."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from srgan_cli.errors import SrganError
+from srgan_cli.pairs import find_pairs
+
+
+def folder_of(path: Path, names: Iterable[str]) -> Path:
+    path.mkdir(exist_ok=True)
+    for name in names:
+        (path / name).touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr"),
+    [
+        (["b.png", "a.png"], ["a.png", "b.png"]),
+        (["a.png", "b.jpg"], ["ax4.png", "b_x4.png"]),
+        (["a_HR.png", "b_GT.bmp"], ["a_LR.png", "b_LR_x4.png"]),
+        (["a.png", "b.png"], ["a.jpg", "b.webp"]),
+    ],
+)
+def test_names_and_marks_match(tmp_path: Path, hr: list[str], lr: list[str]) -> None:
+    pairs = find_pairs(folder_of(tmp_path / "hr", hr), folder_of(tmp_path / "lr", lr))
+    assert [(pair.name, pair.lr.stem[0] if pair.lr else "") for pair in pairs] == [("a", "a"), ("b", "b")]
+
+
+def test_marked_pairs_may_share_a_folder(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "all", ["a_HR.png", "a_LR.png", "b_HR.png", "b_LR.png"])
+    assert [(p.name, p.hr.name, p.lr and p.lr.name) for p in find_pairs(folder, folder)] == [
+        ("a", "a_HR.png", "a_LR.png"),
+        ("b", "b_HR.png", "b_LR.png"),
+    ]
+
+
+def test_a_name_that_only_looks_marked_is_taken_as_it_is(tmp_path: Path) -> None:
+    names = ["box4.png", "bo.png"]
+    pairs = find_pairs(folder_of(tmp_path / "hr", names), folder_of(tmp_path / "lr", names))
+    assert [pair.lr and pair.lr.name for pair in pairs] == ["bo.png", "box4.png"]
+
+
+def test_all_unmatched_names_are_listed(tmp_path: Path) -> None:
+    hr, lr = folder_of(tmp_path / "hr", ["a.png", "b.png"]), folder_of(tmp_path / "lr", ["a.png", "c.png", "d.png"])
+    with pytest.raises(SrganError) as caught:
+        find_pairs(hr, lr)
+    for part in (str(lr), "nothing here for b.png;", "nothing to compare c.png, d.png with"):
+        assert part in caught.value.message
+    assert "a.png" not in caught.value.message
+
+
+def test_two_pictures_of_one_name_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SrganError, match=r"another picture is called like a\.jpg"):
+        find_pairs(folder_of(tmp_path / "hr", ["a.jpg", "a.png"]), None)
+
+
+def test_an_empty_folder_says_where_the_pictures_are(tmp_path: Path) -> None:
+    set5 = folder_of(tmp_path / "Set5", [])
+    with pytest.raises(SrganError, match="no pictures in this folder") as caught:
+        find_pairs(set5, None)
+    assert caught.value.hint == "name a folder of pictures"
+    folder_of(set5 / "HR", ["a.png"])
+    with pytest.raises(SrganError) as caught:
+        find_pairs(set5, None)
+    assert str(set5 / "HR") in caught.value.hint
+    with pytest.raises(SrganError, match="there is no such folder"):
+        find_pairs(tmp_path / "nowhere", None)
