@@ -83,6 +83,12 @@ def upscale(
     ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    self_ensemble: Annotated[
+        bool, typer.Option("--self-ensemble", help="Mean over flips and quarter turns; takes eight times as long.")
+    ] = False,
+    seamless: Annotated[
+        bool, typer.Option("--seamless", help="For textures whose opposite edges meet: so do those of the result.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     debug: DebugOption = False,
 ) -> None:
@@ -100,7 +106,8 @@ def upscale(
             with console.native_stderr_closed():
                 from srgan_cli.upscaling import Options, Upscaler, run_jobs
 
-                upscaler = Upscaler(Options(model, tile, halo, device, precision))
+                options = Options(model, tile, halo, device, precision, self_ensemble, seamless)
+                upscaler = Upscaler(options, console.say)
             console.say(f"{model} on {upscaler.device} in {upscaler.precision}")
             with console.progress(sum(job.pixels for job in ready)) as (advance, line):
                 failures += run_jobs(upscaler, ready, advance, line)

@@ -67,6 +67,12 @@ def _gpu_has_bfloat16() -> bool:
     return False
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a backend's, or Python's, way to say so."""
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "ResourceExhausted" in text
+
+
 @contextmanager
 def replicated() -> Iterator[int]:
     """Train on everything there is: several GPUs of this machine, or the machines that `TF_CONFIG` names.

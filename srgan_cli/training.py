@@ -15,7 +15,7 @@ from keras import ops
 from PIL import Image
 
 from srgan_cli.data import Pairs, Pictures, choose_sampling
-from srgan_cli.device import replicated
+from srgan_cli.device import is_out_of_memory, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
@@ -261,7 +261,7 @@ def _fit(model: keras.Model, pairs: Pairs, watch: "_Watch") -> dict[str, list[fl
     except Exception as error:
         if pairs.failure:  # raised in a thread, and wrapped by the backend
             raise pairs.failure from error
-        if "RESOURCE_EXHAUSTED" in str(error) or "ResourceExhausted" in type(error).__name__:
+        if is_out_of_memory(error):
             raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
         raise
 

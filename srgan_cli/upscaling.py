@@ -3,17 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import keras
 import numpy as np
 
 from srgan_cli import SCALE, images, tiling
 from srgan_cli.alpha import bleed, keep_solid
-from srgan_cli.device import choose_device, choose_precision
+from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
-from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import Picture
+from srgan_cli.inference import Network
 from srgan_cli.jobs import Failure, Job
 from srgan_cli.model import load_generator
 from srgan_cli.released import find_weights
@@ -34,6 +33,8 @@ class Options:
         halo: Real neighbours read around it, in LR pixels; None for the default.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
+        self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
+        seamless: Whether the picture is a texture whose opposite edges meet.
     """
 
     model: str = DEFAULT_MODEL
@@ -41,6 +42,8 @@ class Options:
     halo: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    self_ensemble: bool = False
+    seamless: bool = False
 
 
 class Upscaler:
@@ -50,25 +53,19 @@ class Upscaler:
         SrganError: The weights cannot be loaded, or the device is not there.
     """
 
-    def __init__(self, options: Options) -> None:
-        self.tile = options.tile
+    def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
+        self.tile, self._seamless, self._say = options.tile, options.seamless, say
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
         with keras.device(self.device):
             generator = load_generator(find_weights(options.model))
-            self._network = FusedGenerator(generator, self.precision)
+        self.run_network = Network(generator, self.device, self.precision, options.self_ensemble, say)
         self.config = generator.settings
         radius = self.config.receptive_radius
         self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, radius)
-
-    @cached_property
-    def window_budget(self) -> int:
-        """LR pixels that go through the network at once.
-
-        The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
-        """
+        # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if self.precision == "float32" else 2
-        return MEMORY_BUDGET // (3 * 4 * self.config.filters * SCALE**2 * bytes_per_value)
+        self._window_budget = MEMORY_BUDGET // (3 * 4 * self.config.filters * SCALE**2 * bytes_per_value)
 
     def upscale(self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None) -> Picture:
         """Enlarge colour and, if it varies, alpha.
@@ -89,8 +86,44 @@ class Upscaler:
         if pixels.min() == pixels.max() and pixels.shape[-1] == 1:
             on_pixels(height * width)
             return np.full((SCALE * height, SCALE * width, 1), pixels.flat[0])
-        plan = tiling.plan(height, width, self.tile, self.halo, self.window_budget)
-        return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, on_pixels)
+        if self._seamless:
+            return self._enlarge_wrapped(pixels, on_pixels)
+        return self._enlarge_tiled(pixels, on_pixels)
+
+    def _enlarge_wrapped(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
+        """The same with each edge continued by what lies at the opposite one."""
+        height, width, _ = pixels.shape
+        edge, inner = self.halo, SCALE * self.halo
+        wrapped = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
+        sr = self._enlarge_tiled(wrapped, lambda _: None)
+        on_pixels(height * width)
+        return sr[inner : inner + SCALE * height, inner : inner + SCALE * width]
+
+    def _enlarge_tiled(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
+        """The same by windows, which are made smaller for as long as memory does not suffice.
+
+        Raises:
+            SrganError: It does not even for a single patch.
+        """
+        done: list[int] = []
+
+        def note(count: int) -> None:
+            done.append(count)
+            on_pixels(count)
+
+        height, width, _ = pixels.shape
+        plan = tiling.plan(height, width, self.tile, self.halo, self._window_budget)
+        try:
+            return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, note)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._window_budget = plan.pixels * plan.batch // len(plan.windows) // 2
+            if tiling.plan(height, width, self.tile, self.halo, self._window_budget) == plan:
+                raise SrganError("out of memory", "lower --tile, or close other programs") from error
+        self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
+        on_pixels(-sum(done))
+        return self._enlarge_tiled(pixels, on_pixels)
 
     def _enlarge_windows(self, windows: np.ndarray) -> np.ndarray:
         """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
@@ -100,11 +133,6 @@ class Upscaler:
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
         return images.to_pixels(sr, windows.dtype)
-
-    def run_network(self, lr: np.ndarray) -> np.ndarray:
-        """(B, h, w, 3) -> (B, 4 h, 4 w, 3), float32 in [-1, 1], on the chosen device."""
-        with keras.device(self.device):
-            return self._network.predict_on_batch(lr)
 
 
 def run_jobs(

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
     {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs"},
-    {"layers", "model", "fusion", "device", "data", "losses", "lpips", "optimization", "summaries"},
+    {"layers", "model", "fusion", "device", "inference", "data", "losses", "lpips", "optimization", "summaries"},
     {"upscaling", "validation", "training", "evaluation", "tables", "report"},
     {"console", "parameters", "cli"},
 )

@@ -104,6 +104,86 @@ def test_bfloat16_gives_the_same_picture(upscaler: Upscaler, photo: np.ndarray) 
     assert np.abs(difference).max() <= 4
 
 
+def test_out_of_memory_makes_smaller_windows(
+    upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    scarce = Upscaler(Options(precision="float32"), lines.append)
+    network = scarce.run_network
+    done: list[int] = []
+
+    def run_out_of_memory(lr: np.ndarray) -> np.ndarray:
+        if lr[..., 0].size > 10_000:
+            raise MemoryError
+        return network(lr)
+
+    monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
+    sr = scarce.upscale(Picture(photo), done.append).colour
+    assert np.abs(sr.astype(int) - upscaler.upscale(Picture(photo)).colour).max() <= 1
+    assert sum(done) == photo[..., 0].size
+    assert lines
+    assert all(line.startswith("out of memory; going on with at most") for line in lines)
+
+
+def test_no_memory_at_all_is_one_sentence(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    scarce = Upscaler(Options(precision="float32"))
+
+    def run_out_of_memory(_: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
+    with pytest.raises(SrganError, match="out of memory"):
+        scarce.upscale(Picture(photo))
+
+
+@pytest.mark.parametrize("broken", [np.nan, -1.0])
+def test_an_empty_window_in_half_precision_is_computed_again(
+    upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, broken: float
+) -> None:
+    lines: list[str] = []
+    half = Upscaler(Options(precision="float16"), lines.append)
+    monkeypatch.setattr(
+        half.run_network._fused, "predict_on_batch", lambda _: np.full((1, 64, 64, 3), broken, "float32")
+    )
+    sr = half.upscale(Picture(photo[:16, :16])).colour
+    np.testing.assert_array_equal(sr, upscaler.upscale(Picture(photo[:16, :16])).colour)
+    assert lines == ["a window came out empty in float16 and is computed again in float32"]
+
+
+def test_black_stays_black_without_a_second_thought() -> None:
+    lines: list[str] = []
+    sr = Upscaler(Options(precision="bfloat16"), lines.append).upscale(Picture(np.zeros((16, 16, 3), np.uint8)))
+    assert sr.colour.max() < 12
+    assert lines == []
+
+
+def test_the_self_ensemble_commutes_with_flips_and_turns(photo: np.ndarray) -> None:
+    ensemble = Upscaler(Options(precision="float32", self_ensemble=True))
+    square = photo[:24, :32]
+    sr = ensemble.upscale(Picture(square)).colour.astype(int)
+    turned = ensemble.upscale(Picture(np.rot90(square).copy())).colour
+    flipped = ensemble.upscale(Picture(square[:, ::-1].copy())).colour
+    assert np.abs(np.rot90(turned, -1) - sr).max() <= 1
+    assert np.abs(flipped[:, ::-1] - sr).max() <= 1
+
+
+def test_the_self_ensemble_is_closer_to_hr(upscaler: Upscaler, shared: Path) -> None:
+    lr, hr = (images.read_picture(shared / f"test/Set5/{part}/butterfly.png") for part in ("LR_x4", "HR"))
+    ensemble = Upscaler(Options(precision="float32", self_ensemble=True))
+    alone, together = (psnr(luma(u.upscale(lr).colour), luma(hr.colour), 4) for u in (upscaler, ensemble))
+    assert together > alone
+
+
+def test_a_seamless_texture_stays_seamless(upscaler: Upscaler, photo: np.ndarray) -> None:
+    seamless = Upscaler(Options(precision="float32", seamless=True))
+    texture, shift = photo[:40, :48], (16, 20)
+    sr = seamless.upscale(Picture(texture)).colour.astype(int)
+    rolled = seamless.upscale(Picture(np.roll(texture, shift, axis=(0, 1)))).colour
+    back = np.roll(rolled, (-4 * shift[0], -4 * shift[1]), axis=(0, 1))
+    assert np.abs(back - sr).max() <= 1
+    assert np.abs(upscaler.upscale(Picture(texture)).colour - sr).max() > 4
+
+
 def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
     save_generator(small_generator, tmp_path / "generator.keras")
     sizes = {

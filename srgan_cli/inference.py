@@ -1,0 +1,67 @@
+"""A trained generator as it is run: fused, on a device, in a precision, and checked."""
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import product
+
+import keras
+import numpy as np
+
+from srgan_cli.fusion import FusedGenerator
+from srgan_cli.model import Generator
+
+BLACK = -0.99  # as good as 0 of 255
+
+
+class Network:
+    """LR (B, H, W, 3) -> SR (B, 4 H, 4 W, 3), float32 RGB in [-1, 1].
+
+    Args:
+        generator: A trained one.
+        device: In Keras's words, such as `gpu:0`.
+        precision: `float32`, `bfloat16` or `float16`.
+        self_ensemble: Give the mean over the eight flips and quarter turns of the input (Timofte et al. 2016, "Seven
+            ways to improve example-based single image super resolution", section 3.5).
+        say: Told when something had to be computed again.
+    """
+
+    def __init__(
+        self, generator: Generator, device: str, precision: str, self_ensemble: bool, say: Callable[[str], None]
+    ) -> None:
+        self.generator, self.device, self.precision = generator, device, precision
+        self._self_ensemble, self._say = self_ensemble, say
+        with keras.device(device):
+            self._fused = FusedGenerator(generator, precision)
+
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """Enlarge windows."""
+        return _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
+
+    def _run(self, lr: np.ndarray) -> np.ndarray:
+        with keras.device(self.device):
+            sr = self._fused.predict_on_batch(lr)
+            if self.precision == "float32" or _is_plausible(lr, sr):
+                return sr
+            self._say(f"a window came out empty in {self.precision} and is computed again in float32")
+            return self._exact.predict_on_batch(lr)
+
+    @cached_property
+    def _exact(self) -> FusedGenerator:
+        return FusedGenerator(self.generator)
+
+
+def _is_plausible(lr: np.ndarray, sr: np.ndarray) -> bool:
+    """Whether SR has numbers only, and is not black where LR is not; half precision may overflow to either."""
+    if not np.isfinite(sr).all():
+        return False
+    black = sr.max(axis=(1, 2, 3)) <= BLACK
+    return not (black & (lr.mean(axis=(1, 2, 3)) > BLACK)).any()
+
+
+def _mean_over_symmetries(network: Callable[[np.ndarray], np.ndarray], lr: np.ndarray) -> np.ndarray:
+    """The mean of what a network makes of the eight flips and quarter turns of (B, H, W, C), each turned back."""
+    results = []
+    for turns, step in product(range(4), (1, -1)):
+        sr = network(np.ascontiguousarray(np.rot90(lr, turns, axes=(1, 2))[:, :, ::step]))
+        results.append(np.rot90(sr[:, :, ::step], -turns, axes=(1, 2)))
+    return np.mean(results, axis=0)
