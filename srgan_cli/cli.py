@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,7 @@ import typer
 from srgan_cli import __version__
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_folder, replacing
-from srgan_cli.options import TrainOptions, read_toml, with_absolute_paths
+from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
 
 app = typer.Typer(
@@ -144,10 +143,8 @@ def train(
         from srgan_cli.runs import RunFolder
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
-        run = RunFolder(resume or output)
-        if resume:
-            values = {**asdict(run.read_options()), **values}
-        options = TrainOptions.from_mapping(with_absolute_paths(values), "options")
+        values, run = with_absolute_paths(values), RunFolder(resume or output)
+        options = resumed(run.read_options(), values) if resume else TrainOptions.from_mapping(values, "options")
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
