@@ -188,7 +188,7 @@ def evaluate(
 ) -> None:
     """Measure models on pictures, always beside bicubic interpolation, as the papers do.
 
-    Example: srgan eval --data Set5/HR --lr-data Set5/LR_x4 --report set5.html
+    Example: srgan eval --data Set5 --lr-data Set5/LR_x4 --report set5.html
     """
     with _errors_as_exit_codes(debug):
         from srgan_cli import console
