@@ -4,6 +4,7 @@ Heavy libraries are imported inside the commands, so that help and usage errors 
 """
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -153,15 +154,13 @@ def train(
             from srgan_cli.device import is_chief
 
             run.writes = is_chief()
-        if resume:
-            run.write_options(options)
-        else:
-            run.create(options)
+        if not resume:
+            run.refuse_existing()
         with _stop_signals() as stopped, console.training_display(options) as (line, record):
             done = training.train(options, run, training.Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
-        console.say(f"done: srgan upscale --model {run.path} photo.jpg")
+        console.say(f"done: srgan upscale --model {shlex.quote(str(run.path))} photo.jpg")
 
 
 @app.command("eval")

@@ -2,9 +2,10 @@
 
 import glob
 import io
+import os
 import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,7 @@ from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.options import DataOptions, Sampling
+from srgan_cli.runs import is_run
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
 Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3) in [-1, 1]
@@ -83,10 +85,24 @@ def _find(place: str) -> tuple[list[str], Callable[[str], Picture]]:
     path = Path(place)
     if path.suffix.lower() == ".zip" and path.is_file():
         return _find_in_zip(path)
-    if not path.is_dir() and not glob.has_magic(place):
+    if path.is_dir():
+        found = _files_below(path)
+    elif glob.has_magic(place):
+        found = (name for name in glob.iglob(place, recursive=True) if Path(name).is_file())  # noqa: PTH207 (Path.glob refuses absolute patterns)
+    elif path.exists():
+        raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
+    else:
         raise SrganError(f"{place}: there is no such folder or .zip", "check the spelling")
-    found = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(place, recursive=True))  # noqa: PTH207 (Path.glob refuses absolute patterns)
-    return _pictures_among(map(str, found)), lambda name: images.read_picture(Path(name))
+    return _pictures_among(found), lambda name: images.read_picture(Path(name))
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """All files at any depth but for those of training runs, whose sample sheets are no pictures to train on."""
+    for path, folders, files in os.walk(folder):
+        if is_run(Path(path)):
+            folders.clear()
+        else:
+            yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
 
 
 def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
@@ -95,22 +111,24 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
     except (OSError, zipfile.BadZipFile) as error:
         raise SrganError(f"{path}: is not a .zip, or it is damaged ({error})", "download it again") from error
 
+    members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+
     def read(name: str) -> Picture:
-        if archive.getinfo(name).file_size > LARGEST_MEMBER:
+        if members[name].file_size > LARGEST_MEMBER:
             raise SrganError(f"{path}: {name} is larger than {LARGEST_MEMBER // 2**20} MiB")
         try:
-            content = archive.read(name)
+            content = archive.read(members[name])
         except Exception as error:  # a damaged or encrypted member: zlib, zipfile and struct each have their own
             raise SrganError(f"{path}: {name} cannot be read ({error})", "download it again") from error
         return images.read_picture(Path(name), io.BytesIO(content))
 
-    return _pictures_among(archive.namelist()), read
+    return _pictures_among(members), read
 
 
 def _pictures_among(names: Iterable[str]) -> list[str]:
-    paths = map(Path, names)
     # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
-    return sorted(str(p) for p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
+    paths = ((name, Path(name)) for name in names)
+    return sorted(n for n, p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
 
 
 def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:

@@ -88,12 +88,12 @@ def rescale(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
 
 def noise(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
     """(H, W, 3) uint8 with Gaussian or Poisson noise, in colour or the same in all channels."""
-    channels = 3 if rng.random() < 0.6 else 1
-    sigma = 25 * strength * rng.random() ** 1.5
-    grains = rng.normal(0, sigma, (*picture.shape[:2], channels))
-    if rng.random() < 0.5:  # shot noise: stronger where more light was
-        grains *= np.sqrt(picture.mean(axis=-1, keepdims=True) / 127.5)
-    return _rounded(picture + grains)
+    light = picture.astype(np.float64) if rng.random() < 0.6 else picture.mean(axis=-1, keepdims=True)
+    sigma = 25 * strength * rng.random() ** 1.5 + 1e-3
+    if rng.random() < 0.5:
+        return _rounded(picture + rng.normal(0, sigma, light.shape))
+    photons = 127.5 / sigma**2  # a level, so that middle grey has noise of sigma levels
+    return _rounded(picture + rng.poisson(light * photons) / photons - light)
 
 
 def jpeg(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,8 @@
 """How far SR is from HR: in pixels, or in the features of a VGG19 trained on ImageNet and frozen."""
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,8 @@ def build_features(weights: Path | None, layer: str = "block3_conv3") -> keras.M
         SrganError: The weights can neither be read nor downloaded.
     """
     try:
-        vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
+        with redirect_stdout(sys.stderr):  # where Keras would show its download
+            vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
     except Exception as error:  # the network, HDF5 and Keras each have their own ways to fail
         raise SrganError(
             f"the VGG19 weights cannot be loaded ({reason(error)})",

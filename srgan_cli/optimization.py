@@ -76,21 +76,28 @@ def batch_norms(model: keras.Model) -> list[layers.BatchNormalization]:
 
 
 def estimate_statistics(generator: Generator, batches: Iterable[np.ndarray]) -> None:
-    """Set every batch norm's moving statistics to the mean over many batches (precise batch norm).
+    """Set every batch norm's moving statistics to those of many batches together (precise batch norm).
 
     With momentum 0.8 they otherwise follow the last handful of training batches. After Wu and Johnson, "Rethinking
-    'Batch' in BatchNorm", 2021 (https://arxiv.org/abs/2105.07576), section 3.
+    'Batch' in BatchNorm", 2021 (https://arxiv.org/abs/2105.07576), section 3: the mean of the batches' means, and the
+    mean of their squares (variance + mean^2) minus its square.
 
     Args:
         generator: In float32; changed in place.
-        batches: LR (B, h, w, 3) each.
+        batches: LR (B, h, w, 3) each, at least one.
     """
     norms = batch_norms(generator)
     trunk = keras.Model(generator.input, generator.get_layer("trunk_add").output)  # behind it are no batch norms
     momentums = [norm.momentum for norm in norms]
-    for number, lr in enumerate(batches):
-        for norm in norms:
-            norm.momentum = number / (number + 1)
+    moments = []  # for each batch and batch norm: mean and mean of squares
+    for norm in norms:
+        norm.momentum = 0.0  # so that the moving statistics are those of the last batch
+    for lr in batches:
         trunk(lr, training=True)
-    for norm, momentum in zip(norms, momentums, strict=True):
+        statistics = [[np.array(v, np.float64) for v in (n.moving_mean, n.moving_variance)] for n in norms]
+        moments.append([(mean, variance + mean**2) for mean, variance in statistics])
+    for norm, momentum, of_batches in zip(norms, momentums, zip(*moments, strict=True), strict=True):
+        mean, squares = np.mean(of_batches, axis=0)
+        norm.moving_mean.assign(mean)
+        norm.moving_variance.assign(squares - mean**2)
         norm.momentum = momentum

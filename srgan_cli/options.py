@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that the command line can be built from it at once.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -16,7 +17,6 @@ Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
 Stage = Literal["pretrain", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "adversarial")
-FIXED = ("filters", "residual_blocks", "start", "average")  # what a backup is made of
 HR_MULTIPLE = 16  # the strides of the discriminator
 
 
@@ -37,7 +37,7 @@ class DataOptions:
 
     data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.")
     sampling: Sampling | None = option(None, "Whole pictures resized, or random crops; else by the pictures' size.")
-    hr_size: int = option(256, "Side of the HR squares in pixels, a multiple of 16.", HR_MULTIPLE)
+    hr_size: int = option(256, "Side of the HR squares in pixels, a multiple of 16.", 2 * HR_MULTIPLE)
     batch_size: int = option(1, "Pairs a step.", 1)
     degradation: Degradation = option("bicubic", "How LR is made: clean, or like pictures from the real world.")
     seed: int = option(0, "What all randomness is derived from.", 0)
@@ -86,6 +86,8 @@ class TrainOptions(DataOptions):
         Raises:
             UsageError: A value makes no sense.
         """
+        if self.steps == self.pretrain_steps == 0:
+            raise UsageError("steps and pretrain_steps are both 0", "give one of them some")
         if self.hr_size % HR_MULTIPLE:
             raise UsageError(f"hr_size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
         for name in ("beta_1", "average"):
@@ -125,7 +127,7 @@ class TrainOptions(DataOptions):
             if name not in limits:
                 raise UsageError(f"{source}: there is no option {name!r}", f"known: {', '.join(limits)}")
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
-            if limits[name] is not None and value is not None and value < limits[name]:
+            if limits[name] is not None and value is not None and not limits[name] <= value < math.inf:
                 raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
         return cls(**checked)
 
@@ -137,13 +139,22 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
         UsageError: A backup does not fit such a change.
     """
     options = TrainOptions.from_mapping({**asdict(saved), **changes}, "options")
-    for name in FIXED:
-        before, after = getattr(saved, name), getattr(options, name)
-        if before != after:
+    for name, part in _parts_of_backups(saved).items():
+        if part != _parts_of_backups(options)[name]:
             raise UsageError(
-                f"{name} is {before} in this run and cannot become {after}", "leave it, or start a new run with --from"
+                f"{name} is {getattr(saved, name)} in this run and cannot become {getattr(options, name)}",
+                "leave it, or start a new run with --from",
             )
     return options
+
+
+def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
+    """What decides which variables a backup holds."""
+    return {
+        **{name: getattr(options, name) for name in ("filters", "residual_blocks", "start", "batch_norm")},
+        "average": options.average > 0,
+        "precision": options.precision == "float16",  # loss scaling
+    }
 
 
 def read_toml(path: Path | None) -> dict[str, Any]:
@@ -191,5 +202,6 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
     if wanted is str and type(value) is int:  # backup_every = 500
         return str(value)
     if type(value) is not wanted:
-        raise UsageError(f"{where} is {value!r}", f"use {'a number' if wanted in (int, float) else 'text'}")
+        accepted = {int: "a whole number", float: "a number"}.get(wanted, "text")
+        raise UsageError(f"{where} is {value!r}", f"use {accepted}")
     return value

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -42,6 +43,11 @@ class Backup:
     path: Path
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a training run."""
+    return (path / "config.json").exists() and (path / "backup").is_dir()
+
+
 class RunFolder:
     """The files of a run. Whatever is replaced is replaced whole, so that a crash or a full disk spoils nothing.
 
@@ -56,25 +62,31 @@ class RunFolder:
         self._log = path / "log.csv"
         self._backups = path / "backup"
 
-    def create(self, options: TrainOptions) -> None:
-        """Make the folder and write down the options.
+    def refuse_existing(self) -> None:
+        """Make sure that a new run can begin here.
 
         Raises:
-            SrganError: There is a run already, or the folder cannot be made.
+            SrganError: There is a run already.
         """
-        if self._config.exists() and self.writes:
-            raise SrganError(
-                f"{self.path}: holds a run already", f"go on with --resume {self.path}, or name another -o"
-            )
+        if is_run(self.path) and self.writes:
+            resume = shlex.quote(str(self.path))
+            raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")
+
+    def prepare(self, options: TrainOptions) -> None:
+        """Make the folder if need be, write down the options, and clear away what a killed process left half written.
+
+        Raises:
+            SrganError: The folder cannot be made or written to.
+        """
         try:
             for folder in (self._backups, self.path / "samples", self.path / "best"):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SrganError(f"{self.path}: cannot be made a folder ({error.strerror})", "name another -o") from error
-        self.write_options(options)
-
-    def write_options(self, options: TrainOptions) -> None:
-        """Write config.json."""
+        for stale in self.path.rglob(".srgan-*") if self.writes else ():
+            stale.unlink(missing_ok=True)
+        if self._config.exists() and self.read_options() == options:
+            return
         self.write("config.json", lambda path: path.write_text(json.dumps(asdict(options), indent=2) + "\n"))
 
     def read_options(self) -> TrainOptions:
@@ -84,8 +96,8 @@ class RunFolder:
             SrganError: There is no run, or its configuration is damaged.
         """
         try:
-            saved = json.loads(self._config.read_text())
-        except (OSError, ValueError) as error:
+            saved = dict(json.loads(self._config.read_text()))
+        except (OSError, ValueError, TypeError) as error:
             raise SrganError(f"{self.path}: is not a training run ({error})", "name the folder of one") from error
         return TrainOptions.from_mapping(saved, str(self._config))
 

@@ -17,18 +17,29 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
+
 
 class Summaries:
     """Writes one event file into a folder.
 
     Args:
         folder: Where TensorBoard is pointed to.
-        first_step: What older files say about later steps is forgotten by TensorBoard: a resumed run does them again.
+        first_step: What older files say about this step and later ones is forgotten by TensorBoard: a resumed run
+            does them again.
         networks: Whose layers are drawn, one graph with a box for each.
+
+    Raises:
+        SrganError: A file cannot be written; so do the methods.
     """
 
     def __init__(self, folder: Path, first_step: int, *networks: keras.Model) -> None:
-        self._writer = EventFileWriter(str(folder))
+        self._folder = folder
+        try:
+            self._writer = EventFileWriter(str(folder))
+        except Exception as error:
+            raise self._cannot_write(error) from error
         self._add(first_step, session_log=SessionLog(status=SessionLog.START))
         nodes = [node for network in networks for node in _nodes(network)]
         graph = GraphDef(node=nodes, versions=VersionDef(producer=22))
@@ -51,8 +62,15 @@ class Summaries:
         self._writer.close()
 
     def _add(self, step: int, **what: Any) -> None:
-        self._writer.add_event(Event(wall_time=time.time(), step=step, **what))
-        self._writer.flush()
+        try:
+            self._writer.add_event(Event(wall_time=time.time(), step=step, **what))
+            self._writer.flush()
+        except Exception as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: Exception) -> SrganError:
+        """TensorBoard's writer has OSErrors of its own, and with TensorFlow beside it TensorFlow's."""
+        return SrganError(f"{self._folder}: cannot be written ({reason(error)})", "free some space")
 
 
 def _nodes(network: keras.Model) -> Iterator[NodeDef]:

@@ -5,9 +5,11 @@ on every backend, and that is where reports, samples, validations and backups ar
 """
 
 import math
+import shlex
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
@@ -15,7 +17,7 @@ from keras import ops
 from PIL import Image
 
 from srgan_cli.data import Pairs, Pictures, choose_sampling
-from srgan_cli.device import is_out_of_memory, replicated
+from srgan_cli.device import Replicas, is_out_of_memory, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
@@ -67,11 +69,11 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     Raises:
         SrganError: The data, the weights or the run cannot be used, or the loss is no longer a number.
     """
-    keras.utils.set_random_seed(options.seed)
+    keras.utils.set_random_seed(options.seed % 2**32)
     keras.config.set_dtype_policy(options.precision if options.precision == "float32" else f"mixed_{options.precision}")
     try:
-        with replicated() as replicas:
-            training = _Training(options, run, listener, synchronized=replicas > 1)
+        with replicated(options.batch_size, listener.line) as replicas:
+            training = _Training(options, run, listener, replicas)
             return all(training.run_stage(stage) for stage in STAGES if options.steps_of(stage))
     finally:
         keras.config.set_dtype_policy("float32")
@@ -80,22 +82,29 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
 class _Training:
     """What both stages share: the networks, the pictures and the run."""
 
-    def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, synchronized: bool) -> None:
-        self.run, self.listener = run, listener
+    def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, replicas: Replicas) -> None:
+        self.run, self.listener, self.replicas = run, listener, replicas
         self.pictures = Pictures(options.data, int(options.cache * 2**30))
-        self.options = _with_sampling(options, self.pictures, listener)
-        start = load_generator(find_weights(options.start)) if options.start else None
-        self.generator = Generator(
-            start.settings if start else GeneratorConfig(options.filters, options.residual_blocks)
-        )
+        self.named: set[str] = set()
+        options = _with_sampling(options, self.pictures, listener)
+        start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
+        if start:
+            options = replace(options, **asdict(start.settings))
+        self.options = options
+        self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
         self.discriminator = build_discriminator()
         if start:
             self.generator.set_weights(start.get_weights())
+        synchronized = replicas.synchronized > 1
         for norm in batch_norms(self.generator):
             norm.trainable = options.batch_norm == "train"
         for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
             norm.synchronized = synchronized  # replicas see one batch together
         self.validation = Validation(self.options, self.pictures, self.generator)
+        self._name_unusable()
+        self.contents: dict[Stage, Loss] = {"pretrain": pixel_loss(options)}
+        if options.steps:
+            self.contents["adversarial"] = content_loss(options)
         self.collapsed_for, self.backed_up_at = 0, time.monotonic()
 
     def run_stage(self, stage: Stage) -> bool:
@@ -103,33 +112,55 @@ class _Training:
         newest = self.run.backups()[:1]
         if newest and STAGES.index(newest[0].stage) > STAGES.index(stage):
             return True
+        self.content = self.contents[stage]
         model = self._build(stage)
         step = self._restore(model, stage)
-        total, interval = self.options.steps_of(stage), self.options.report_every
+        self.run.prepare(self.options)
+        self._attempt(lambda: self.run.forget_after(stage, step))
         self.best = self.run.best_validation(stage)
-        networks = self.generator, self.discriminator
-        logs, first_step = self.run.path / "logs", self._global_step(stage, step)
-        self.summaries = Summaries(logs, first_step, *networks) if self.run.writes else None
-        while step < total:
-            record = self._run_interval(model, stage, step, min(total, step - step % interval + interval))
-            stopped = record.step < total and self.listener.stop()
-            self._write_down(model, record, step, last=stopped or record.step == total)
+        self.summaries: Summaries | None = None
+        self._attempt(lambda: self._open_summaries(self._global_step(stage, step)))
+        while step < self.options.steps_of(stage):
+            record = self._run_interval(model, stage, step, self._end_of_interval(stage, step))
+            at_end = record.step == self.options.steps_of(stage)
+            stopped = self.replicas.agree(self.listener.stop()) and not at_end
+            self._write_down(model, record, step, last=stopped or at_end)
             step = record.step
             if stopped:
-                self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {self.run.path}")
+                resume = shlex.quote(str(self.run.path))
+                self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {resume}")
                 return False
         self._put_averages(model)
+        model.optimizer = None  # else the next stage's backups would hold it
+        if self.summaries:
+            self._attempt(self.summaries.close)
         return True
+
+    def _open_summaries(self, step: int) -> None:
+        if self.run.writes:
+            self.summaries = Summaries(self.run.path / "logs", step + 1, self.generator, self.discriminator)
+
+    def _end_of_interval(self, stage: Stage, step: int) -> int:
+        """The next step at which something is due."""
+        options = self.options
+        periods = (options.report_every, options.sample_every, options.validate_every, options.backup_interval()[0])
+        return min(options.steps_of(stage), *(step - step % period + period for period in periods if period))
+
+    def _name_unusable(self) -> None:
+        """Say which pictures were left out, each once."""
+        for pictures in (self.pictures, self.validation.pictures):
+            for name, why in pictures.unusable.items():
+                if name not in self.named:
+                    self.named.add(name)
+                    self.listener.line(f"left out: {why} ({len(self.named)} so far)")
 
     def _build(self, stage: Stage) -> keras.Model:
         """The model of a stage, compiled: its optimizer has the variables that backups hold."""
         options, optimizer = self.options, make_optimizer(self.options, self.options.steps_of(stage))
         if stage == "pretrain":
-            self.content: Loss = pixel_loss(options)
             model, loss = self.generator, ReplicaLoss(self.content)
         else:
             weights = LossWeights(adversarial=options.adversarial_weight, pixel=options.pixel_weight)
-            self.content = content_loss(options)
             model, loss = SRGAN(self.generator, self.discriminator, self.content, weights), None
         model.compile(optimizer=optimizer, loss=loss)
         model.optimizer.build(model.trainable_variables)
@@ -143,13 +174,18 @@ class _Training:
         backups = [backup for backup in self.run.backups() if backup.stage == stage]
         step = next((backup.step for backup in backups if self._load(model, backup)), 0)
         if backups and not step:
-            raise SrganError(f"{self.run.path}: no backup of stage {stage} can be read", "start a new run")
-        self._attempt(lambda: self.run.forget_after(stage, step))
+            damaged = ", ".join(str(backup.path) for backup in backups)
+            raise SrganError(
+                f"{self.run.path}: no backup of stage {stage} can be read",
+                f"delete {damaged} and --resume to go on from what was before them, or start a new run",
+            )
         return step
 
     def _load(self, model: keras.Model, backup: Backup) -> bool:
         try:
-            model.load_weights(backup.path)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message="Skipping variable loading")
+                model.load_weights(backup.path)
         except Exception as error:  # noqa: BLE001 (HDF5 and Keras each report a damaged file in their own ways)
             self.listener.line(f"{backup.path} cannot be read ({reason(error)}); trying the one before")
             return False
@@ -162,16 +198,12 @@ class _Training:
     def _run_interval(self, model: keras.Model, stage: Stage, step: int, until: int) -> Record:
         """One `fit`."""
         pairs = Pairs(self.pictures, self.options, self._global_step(stage, step), self._global_step(stage, until))
-        known, watch = len(self.pictures.unusable), _Watch(pairs, self.listener.stop)
+        # Several machines have to stop at the same step, so there only the end of an interval will do.
+        watch = _Watch(pairs, self.listener.stop if self.replicas.machines == 1 else lambda: False)
         history = _fit(model, pairs, watch)
-        unusable = list(self.pictures.unusable.values())
-        for number in range(known, len(unusable)):
-            self.listener.line(f"left out: {unusable[number]} ({number + 1} so far)")
+        self._name_unusable()
         if watch.broken:
-            raise SrganError(
-                f"the loss is no number at step {step + watch.steps} of {stage}; the backups before it are unspoiled",
-                "lower --learning-rate, add --clip-norm 1, or use --precision float32 or bfloat16, and --resume",
-            )
+            raise _no_number(stage, step + watch.steps)
         values = {
             "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
             "images_per_second": watch.steps * self.options.batch_size / watch.seconds,
@@ -187,23 +219,36 @@ class _Training:
             return last or (every is not None and record.step // every > step // every)
 
         options = self.options
+        every, seconds = options.backup_interval()
+        late = bool(seconds) and time.monotonic() - self.backed_up_at >= (seconds or 0)
+        if self.replicas.agree(due(every) or late):
+            self.backed_up_at = time.monotonic()
+            self._back_up(model, record, must=last)  # first, since whoever stops a run may not wait for the rest
         if due(options.sample_every) or due(options.validate_every):
             self._attempt(lambda: self._look(model, record, validate=due(options.validate_every)))
         self._attempt(lambda: self.run.log(record))
         if self.summaries:
-            self.summaries.scalars(self._global_step(record.stage, record.step), record.values)
+            summaries, global_step = self.summaries, self._global_step(record.stage, record.step)
+            self._attempt(lambda: summaries.scalars(global_step, record.values))
         self.listener.record(record)
         self._watch_discriminator(record, record.step - step)
-        every, seconds = options.backup_interval()
-        if due(every) or (seconds and time.monotonic() - self.backed_up_at >= seconds):
-            self.backed_up_at = time.monotonic()
-            if last:
-                self._back_up(model, record)
-            else:
-                self._attempt(lambda: self._back_up(model, record))
 
-    def _back_up(self, model: keras.Model, record: Record) -> None:
-        self.run.back_up(record.stage, record.step, model.save_weights)
+    def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
+        """Write a backup, unless the last update has spoiled the networks, which no loss has shown yet."""
+        with keras.StatelessScope():  # as in training, but for the batch norms' moving statistics
+            sr = self.generator(self.validation.lr[:1], training=True)
+            probability = self.discriminator(sr, training=True)
+        sound = [self.content(self.validation.hr[:1], sr), ops.mean(probability)]
+        if not all(math.isfinite(float(ops.convert_to_numpy(value))) for value in sound):
+            raise _no_number(record.stage, record.step)
+
+        def write() -> None:
+            self.run.back_up(record.stage, record.step, model.save_weights)
+
+        if must:
+            write()
+        else:
+            self._attempt(write)
 
     def _attempt(self, write: Callable[[], None]) -> None:
         try:
@@ -222,7 +267,7 @@ class _Training:
             self.summaries.sheet(self._global_step(record.stage, record.step), sheet)
         if validate:
             record.values.update(self.validation.score(sr, self.content))
-            best = record.values["validation"] < self.best
+            best = self.replicas.agree(record.values["validation"] < self.best)
             for folder in ("", "best/")[: 1 + best]:
                 self.run.write(f"{folder}generator.keras", lambda path: save_generator(self.validation.released, path))
                 self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
@@ -252,6 +297,13 @@ class _Training:
                 " learns nothing from it; start again with more --pretrain-steps, a lower --learning-rate, or a larger"
                 " --batch-size"
             )
+
+
+def _no_number(stage: Stage, step: int) -> SrganError:
+    return SrganError(
+        f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled",
+        "lower --learning-rate, add --clip-norm 1, or use --precision float32 or bfloat16, and --resume",
+    )
 
 
 def _fit(model: keras.Model, pairs: Pairs, watch: "_Watch") -> dict[str, list[float]]:

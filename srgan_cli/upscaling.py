@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from srgan_cli.inference import Network
 from srgan_cli.jobs import Failure, Job
 from srgan_cli.model import load_generator
 from srgan_cli.released import find_weights
+from srgan_cli.sizes import Size, to_16_bits, to_size
 
 DEFAULT_MODEL = "srresnet"
 DEFAULT_TILE = 64
@@ -67,18 +68,34 @@ class Upscaler:
         bytes_per_value = 4 if self.precision == "float32" else 2
         self._window_budget = MEMORY_BUDGET // (3 * 4 * self.config.filters * SCALE**2 * bytes_per_value)
 
-    def upscale(self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None) -> Picture:
+    def upscale(
+        self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None, size: Size | None = None
+    ) -> Picture:
         """Enlarge colour and, if it varies, alpha.
 
         Args:
             picture: Any size from 1x1 up.
-            on_pixels: Told how many LR pixels were finished; they add up to H x W, twice that with an alpha channel.
+            on_pixels: Told how many LR pixels were finished; they add up to `size.pixels`, twice that with alpha.
+            size: Of the result; None for four times the picture's. What is not a power of four of it is reached by
+                further passes and an antialiased reduction.
         """
+        lr_size = picture.colour.shape[:2]
+        size = size or Size()
+        wanted = size.of(*lr_size)
+        if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
+            return self._pass(picture, on_pixels)
+        sr = to_16_bits(picture)
+        for _ in range(size.passes(*lr_size)):
+            sr = self._pass(sr, on_pixels)
+        return to_size(sr, *wanted, picture.colour.dtype)
+
+    def _pass(self, picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        """The picture, four times as large."""
         colour = self._enlarge(bleed(picture), on_pixels)
         alpha = picture.alpha
         if alpha is not None:
             alpha = keep_solid(self._enlarge(alpha, on_pixels), alpha)
-        return Picture(colour, alpha, picture.icc_profile)
+        return replace(picture, colour=colour, alpha=alpha)
 
     def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
         """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3)."""

@@ -28,11 +28,11 @@ class Validation:
     """
 
     def __init__(self, options: TrainOptions, pictures: Pictures, generator: Generator) -> None:
-        place = Pictures(options.validation, 0) if options.validation else pictures
-        fixed = replace(options, batch_size=min(SQUARES, len(place)), seed=options.seed + 1)
-        self.lr, self.hr = Pairs(place, fixed, 0, 1)[0]
-        count = 0 if options.batch_norm == "frozen" else STATISTICS_SQUARES // options.batch_size
-        batches = Pairs(pictures, options, 0, count and max(STATISTICS_BATCHES, count))
+        self.pictures = Pictures(options.validation, 0) if options.validation else pictures
+        fixed = replace(options, batch_size=min(SQUARES, len(self.pictures)), seed=options.seed + 1)
+        self.lr, self.hr = Pairs(self.pictures, fixed, 0, 1)[0]
+        count = max(STATISTICS_BATCHES, STATISTICS_SQUARES // options.batch_size)
+        batches = Pairs(pictures, options, 0, 0 if options.batch_norm == "frozen" else count)
         self._statistics_of = [batches[index][0] for index in range(batches.num_batches)]
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")

@@ -11,7 +11,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
-    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs"},
+    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs", "sizes"},
     {"layers", "model", "fusion", "device", "inference", "data", "losses", "lpips", "optimization", "summaries"},
     {"upscaling", "validation", "training", "evaluation", "tables", "report"},
     {"console", "parameters", "cli"},

@@ -62,8 +62,6 @@ def run(
     place = RunFolder(folder)
     records: list[Record] = []
     lines: list[str] = []
-    if not folder.exists():
-        place.create(options)
     train(options, place, Listener(lines.append, records.append, stop))
     return records, lines
 
@@ -107,7 +105,7 @@ def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: 
     assert [row["psnr"] != "" for row in rows] == [False, True, False, True]
     assert rows[0]["d_loss"] == ""
     assert 0 < float(rows[3]["d_loss"]) < 1
-    assert RunFolder(tmp_path / "run").read_options() == options
+    assert RunFolder(tmp_path / "run").read_options() == replace(options, sampling="resize")
     large = srgan_cli.upscale(photo[:8, :8], model=str(tmp_path / "run"), precision="float32")
     assert large.shape == (32, 32, 3)
 
@@ -143,14 +141,20 @@ def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_pat
 
 
 def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
-    options = replace(options, pretrain_steps=40, learning_rate=1e30, report_every=1, backup_every="1")
+    options = replace(options, pretrain_steps=40, steps=0, learning_rate=1e30, report_every=1, backup_every="1")
     with pytest.raises(SrganError, match="the loss is no number at step") as caught:
         run(options, tmp_path / "run")
     assert "--learning-rate" in caught.value.hint
     for row in RunFolder(tmp_path / "run").read_log():
         assert np.isfinite(float(row["loss"]))
-    for backup in RunFolder(tmp_path / "run").backups():
-        assert f"pretrain-{backup.step:08d}" in backup.path.name
+    assert RunFolder(tmp_path / "run").backups() == []  # the first update spoiled everything
+    first, _ = run(replace(options, learning_rate=1e-3, pretrain_steps=2), tmp_path / "later")
+    assert first
+    with pytest.raises(SrganError, match="the loss is no number"):
+        run(options, tmp_path / "later")
+    records, lines = run(replace(options, learning_rate=1e-3, pretrain_steps=4), tmp_path / "later")
+    assert "resumed after step 2 of pretrain" in lines
+    assert all(np.isfinite(record.values["loss"]) for record in records)
 
 
 def test_a_full_disk_ends_nothing_but_the_last_backup(
@@ -244,8 +248,8 @@ def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
-    RunFolder(tmp_path / "whole").create(replace(options, pretrain_steps=20, steps=20))
-    RunFolder(tmp_path / "killed").create(replace(options, pretrain_steps=20, steps=20))
+    RunFolder(tmp_path / "whole").prepare(replace(options, pretrain_steps=20, steps=20))
+    RunFolder(tmp_path / "killed").prepare(replace(options, pretrain_steps=20, steps=20))
     command = [sys.executable, "-m", "srgan_cli", "train", "--resume"]
     environment = {**os.environ, "KERAS_BACKEND": backend}
     subprocess.run([*command, tmp_path / "whole"], check=True, cwd=ROOT, env=environment, capture_output=True)

@@ -1,0 +1,89 @@
+"""How large a result is to be, and the reduction to exactly that size; NumPy and Pillow only."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from srgan_cli import SCALE
+from srgan_cli.errors import UsageError
+from srgan_cli.images import Picture
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of the result; at most one is given, with none it is four times the picture's.
+
+    Attributes:
+        scale: Result pixels per LR pixel, above 1.
+        width: Of the result in pixels; its height follows. Likewise the others.
+        height: Its height.
+        long_edge: Its longer side.
+    """
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    long_edge: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what is given.
+
+        Raises:
+            UsageError: More than one is, or the scale is not above 1.
+        """
+        given = [f"--{name.replace('_', '-')}" for name, value in asdict(self).items() if value is not None]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} cannot both be met", "give one of them")
+        if self.scale is not None and not 1 < self.scale < math.inf:
+            raise UsageError(f"--scale is {self.scale}", "use a number above 1")
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the result for a picture of this size."""
+        factor: float = SCALE if self.scale is None else self.scale
+        for wanted, side in ((self.width, width), (self.height, height), (self.long_edge, max(height, width))):
+            factor = factor if wanted is None else wanted / side
+        return max(1, round(factor * height)), max(1, round(factor * width))
+
+    def passes(self, height: int, width: int) -> int:
+        """How often a picture of this size goes through the network: until it is large enough."""
+        count, wanted = 1, self.of(height, width)
+        while wanted[0] > SCALE**count * height or wanted[1] > SCALE**count * width:
+            count += 1
+        return count
+
+    def pixels(self, height: int, width: int) -> int:
+        """LR pixels that go through the network for it."""
+        return sum(SCALE ** (2 * done) for done in range(self.passes(height, width))) * height * width
+
+
+def to_16_bits(picture: Picture) -> Picture:
+    """The same picture in uint16, so that on the way to a size nothing is rounded to 8 bits."""
+    if picture.colour.dtype == np.uint16:
+        return picture
+    return _map(picture, lambda pixels: pixels.astype(np.uint16) * np.uint16(257))
+
+
+def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any]) -> Picture:
+    """A uint16 picture resized by antialiased bicubic interpolation in float and rounded once, to `dtype`."""
+    highest = np.iinfo(dtype).max
+
+    def resize(pixels: np.ndarray) -> np.ndarray:
+        planes = [_resize_plane(plane, height, width) for plane in np.moveaxis(pixels, -1, 0)]
+        return np.rint(np.clip(np.stack(planes, axis=-1), 0, 1) * highest).astype(dtype)
+
+    return _map(picture, resize)
+
+
+def _resize_plane(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W) uint16 -> (height, width) float32 in [0, 1], a little beyond it beside edges."""
+    image = Image.fromarray(plane.astype(np.float32) / np.float32(65_535))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _map(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
+    alpha = None if picture.alpha is None else function(picture.alpha)
+    return replace(picture, colour=function(picture.colour), alpha=alpha)

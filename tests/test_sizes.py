@@ -1,0 +1,62 @@
+"""The size that is asked for is the size that comes out, and the reduction rounds once."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli.errors import UsageError
+from srgan_cli.images import Picture
+from srgan_cli.sizes import Size, to_16_bits, to_size
+from srgan_cli.upscaling import Options, Upscaler
+
+
+@pytest.mark.parametrize(
+    ("size", "expected", "passes"),
+    [
+        (Size(), (40, 80), 1),
+        (Size(scale=1.5), (15, 30), 1),
+        (Size(scale=4), (40, 80), 1),
+        (Size(scale=4.01), (40, 80), 1),
+        (Size(scale=5), (50, 100), 2),
+        (Size(scale=16), (160, 320), 2),
+        (Size(width=50), (25, 50), 1),
+        (Size(height=25), (25, 50), 1),
+        (Size(long_edge=81), (40, 81), 2),
+        (Size(long_edge=7), (4, 7), 1),
+    ],
+)
+def test_sizes(size: Size, expected: tuple[int, int], passes: int) -> None:
+    assert size.of(10, 20) == expected
+    assert size.passes(10, 20) == passes
+    assert size.pixels(10, 20) == 200 * (1, 17)[passes - 1]
+
+
+@pytest.mark.parametrize("values", [{"scale": 1}, {"scale": float("nan")}, {"scale": 2, "width": 5}])
+def test_what_cannot_be_met_is_a_usage_error(values: dict[str, float]) -> None:
+    with pytest.raises(UsageError) as caught:
+        Size(**values)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+def test_a_reduction_is_antialiased_and_rounded_once(photo: np.ndarray) -> None:
+    reduced = to_size(to_16_bits(Picture(photo)), 32, 48, np.dtype(np.uint8)).colour
+    image = Image.fromarray(photo).resize((48, 32), Image.Resampling.BICUBIC)
+    assert np.abs(reduced.astype(int) - np.asarray(image)).max() <= 1
+    kept = to_size(to_16_bits(Picture(photo)), 128, 192, np.dtype(np.uint8)).colour
+    np.testing.assert_array_equal(kept, photo)
+
+
+@pytest.mark.parametrize(("size", "shape"), [(Size(scale=2.5), (30, 40)), (Size(long_edge=100), (75, 100))])
+def test_an_upscaler_meets_the_size(photo: np.ndarray, size: Size, shape: tuple[int, int]) -> None:
+    upscaler, done = Upscaler(Options(precision="float32")), []  # type: ignore[var-annotated]
+    alpha = np.zeros((12, 16, 1), np.uint8)
+    alpha[4:, 4:] = 255
+    sr = upscaler.upscale(Picture(photo[:12, :16], alpha), done.append, size)
+    assert sr.alpha is not None
+    assert sr.colour.shape == (*shape, 3)
+    assert sr.alpha.shape == (*shape, 1)
+    assert sr.colour.dtype == sr.alpha.dtype == photo.dtype
+    assert (sr.alpha.min(), sr.alpha.max()) == (0, 255)
+    assert sum(done) == 2 * size.pixels(12, 16)
+    reduced = np.asarray(Image.fromarray(sr.colour).resize((16, 12), Image.Resampling.BOX))
+    assert np.abs(reduced.astype(int) - photo[:12, :16])[4:, 4:].mean() < 12
