@@ -12,7 +12,7 @@ from threading import Lock
 import keras
 import numpy as np
 
-from srgan_cli import images
+from srgan_cli import formats, images
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
@@ -37,7 +37,7 @@ class Pictures:
         self.place = place
         self.names, self._read = _find(place)
         if not self.names:
-            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(images.SUFFIXES)}")
+            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(formats.SUFFIXES)}")
         self.unusable: dict[str, str] = {}
         self._cache: dict[str, np.ndarray] = {}
         self._free_bytes = cache_bytes
@@ -110,7 +110,7 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
 def _pictures_among(names: Iterable[str]) -> list[str]:
     paths = map(Path, names)
     # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
-    return sorted(str(p) for p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
+    return sorted(str(p) for p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
 def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:

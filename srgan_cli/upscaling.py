@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import keras
@@ -81,7 +81,7 @@ class Upscaler:
         alpha = picture.alpha
         if alpha is not None:
             alpha = keep_solid(self._enlarge(alpha, on_pixels), alpha)
-        return Picture(colour, alpha, picture.icc_profile)
+        return replace(picture, colour=colour, alpha=alpha)
 
     def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
         """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3)."""
@@ -136,7 +136,9 @@ def run_jobs(
 
 def _run_job(upscaler: Upscaler, job: Job, on_pixels: Callable[[int], None]) -> str:
     started = time.perf_counter()
-    sr = upscaler.upscale(images.read_picture(job.source), on_pixels)
-    images.write_picture(sr, job.target)
+    sr = upscaler.upscale(job.finish.apply(images.read_picture(job.source)), on_pixels)
+    lost = images.write_picture(sr, job.target)
     height, width, _ = sr.colour.shape
-    return f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"
+    done = f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"
+    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
+    return "; ".join([done, *sr.notes, *left_out])
