@@ -38,8 +38,11 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
     elif kind.name == "PNG" and pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
         _write_deep_png(pixels, metadata, file)
     else:
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        image.save(file, kind.name, **kind.options, **_arguments(metadata, kind.name))
+        grey = pixels.shape[-1] == 1
+        # Told how to subsample colours, Pillow would write some even for grey.
+        options = {key: value for key, value in kind.options.items() if not grey or key != "subsampling"}
+        image = Image.fromarray(pixels[..., 0] if grey else pixels)
+        image.save(file, kind.name, **options, **_arguments(metadata, kind.name))
 
 
 def _arguments(metadata: Metadata, name: str) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def _write_tiff(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:
     rows = max(1, STRIP_BYTES // pixels[0].nbytes)
     strips = [_deflated_differences(pixels[top : top + rows]) for top in range(0, height, rows)]
     if sum(map(len, strips)) > LARGEST_TIFF:
-        raise SrganError("a TIFF holds at most 4 GiB, the result is larger", "write a .png instead")
+        raise SrganError("a TIFF holds at most 4 GiB", "write a .png instead")
     tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
     _set_structure(tags, pixels, rows)
     _set_metadata(tags, metadata)

@@ -6,11 +6,14 @@ A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entr
 import struct
 from collections.abc import Mapping
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 PREFIX = b"Exif\0\0"
 ORIENTATION = ExifTags.Base.Orientation
 SHORT, LONG = 3, 4
+RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
+# What Pillow raises at damaged blocks.
+UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
 # The tags of a picture's first directory that describe the picture rather than how the file stores it.
 DESCRIPTIVE = frozenset(
     (
@@ -76,25 +79,53 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
     block[start:end] = b"" if not any(block[end:]) else bytes(end - start)
 
 
+def orientation(image: Image.Image) -> int:
+    """How an opened picture is to be turned; 1, upright, if its EXIF is damaged."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except UNREADABLE:
+        return 1
+
+
 def from_image(image: Image.Image) -> bytes | None:
-    """The EXIF block of an opened picture, from its byte order on; None if there is none."""
+    """The EXIF block of an opened picture, from its byte order on; None if there is none, or it is damaged."""
     if block := image.info.get("exif"):
-        return bytes(block).removeprefix(PREFIX)
+        block = bytes(block).removeprefix(PREFIX)
+        return block if corrected(block, 1, 1) else None
     if image.format != "TIFF" and "Raw profile type exif" not in image.info:
         return None
-    tags = to_tags(image.getexif())
+    try:
+        tags = to_tags(image.getexif())
+    except UNREADABLE:
+        return None
+    if image.format == "TIFF":  # the resolution is the picture's own
+        tags = {tag: value for tag, value in tags.items() if tag not in RESOLUTION}
     return _to_bytes(tags) if tags else None
 
 
 def to_tags(exif: Image.Exif) -> dict[int, object]:
     """The descriptive tags and whole sub-directories, as a TIFF file's first directory takes them."""
-    tags: dict[int, object] = {tag: value for tag, value in exif.items() if tag in DESCRIPTIVE}
+    tags: dict[int, object] = {
+        tag: value for tag, value in exif.items() if tag in DESCRIPTIVE and _is_writable(tag, value)
+    }
     for number in SUB_DIRECTORIES:
-        if directory := dict(exif.get_ifd(number)):
-            if ExifTags.IFD.Interop in directory:
-                directory[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+        directory = dict(exif.get_ifd(number))
+        if ExifTags.IFD.Interop in directory:
+            directory[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+        if directory := {tag: value for tag, value in directory.items() if _is_writable(tag, value, number)}:
             tags[number] = directory
     return tags
+
+
+def _is_writable(tag: int, value: object, group: int | None = None) -> bool:
+    """Whether Pillow can write a value that it read, which may be of a type or size that the tag does not have."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+    try:
+        directory[tag] = value
+        directory.tobytes()
+    except UNREADABLE:
+        return False
+    return True
 
 
 def parse(exif: bytes) -> Image.Exif:

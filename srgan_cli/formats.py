@@ -51,7 +51,6 @@ FORMATS = (
         (".avif",),
         32_768,
         alpha=True,
-        grey=False,
         holds=WITHOUT_IPTC,
         options={"quality": 90, "subsampling": "4:4:4"},
     ),

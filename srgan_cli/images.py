@@ -1,28 +1,25 @@
-"""Files <-> pixels: opening, orientation, atomic writes.
+"""Files <-> pixels: orientation, atomic writes.
 
 A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only places where integers become the network's
 numbers and back.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image
 
 from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.errors import SrganError
-from srgan_cli.exif import ORIENTATION
+from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
-from srgan_cli.formats import FORMATS, Header, format_of
+from srgan_cli.formats import Header, format_of
 from srgan_cli.metadata import Metadata
+from srgan_cli.opening import open_picture, refuse_unsupported
 
 NOTHING_SAID = Metadata()
-HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def read_header(path: Path) -> Header:
     Raises:
         SrganError: There is no picture that can be read.
     """
-    with _open(path) as image:
+    with open_picture(path) as image:
         deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
         return Header(image.width, image.height, image.has_transparency_data, deep)
 
@@ -89,70 +86,13 @@ def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
     Raises:
         SrganError: The file is missing, damaged, not a picture, or of a kind that is not supported.
     """
-    with _open(path, file) as image:
+    with open_picture(path, file) as image:
         if not sixteen.is_deep(image):
             return from_pil(image)
         picture = from_array(sixteen.decode(image))
         if image.format == "PNG":
             image.load()  # for what it says behind the pixels
-        return _upright(picture, image.getexif().get(ORIENTATION, 1), metadata.read(image))
-
-
-@contextmanager
-def _open(path: Path, file: BinaryIO | None = None) -> Iterator[ImageFile.ImageFile]:
-    """Open a picture; whatever goes wrong inside the `with` is reported as one sentence about this file."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns at 89 megapixels, which cameras make, and refuses at twice that.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file or path, formats=_readable_formats()) as image:
-                _refuse_unsupported(image)
-                yield image
-    except SrganError as error:
-        raise SrganError(f"{path}: {error.message}", error.hint) from error
-    except FileNotFoundError:
-        raise SrganError(f"{path}: there is no such file or folder", "check the spelling") from None
-    except UnidentifiedImageError:
-        _explain_heic(path, file)
-        names = ", ".join(kind.name for kind in FORMATS)
-        raise SrganError(f"{path}: is not a picture, or it is damaged", f"pictures are {names} files") from None
-    except Image.DecompressionBombError as error:
-        raise SrganError(f"{path}: too large ({error})", "cut it into parts") from error
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
-        raise SrganError(
-            f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
-        ) from error
-
-
-def _readable_formats() -> list[str]:
-    """Pillow's names, after what it does not read by itself was added."""
-    sixteen.let_pillow_open_grey_with_alpha()
-    with suppress(ImportError):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    Image.init()
-    return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
-
-
-def _explain_heic(path: Path, file: BinaryIO | None) -> None:
-    if file:
-        file.seek(0)
-        start = file.read(12)
-    else:
-        with path.open("rb") as opened:
-            start = opened.read(12)
-    if "HEIF" not in Image.OPEN and start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
-        raise SrganError(f"{path}: is a HEIC picture", "pip install 'srgan-cli[heic]'") from None
-
-
-def _refuse_unsupported(image: Image.Image) -> None:
-    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame. A HEIC
-    # file opens at its primary picture.
-    frames = 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise SrganError(f"has {frames} frames or pages; only single pictures can be enlarged", "extract them first")
-    modes.refuse_unsupported(image.mode)
+        return _upright(picture, orientation(image), metadata.read(image))
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -164,18 +104,18 @@ def from_pil(image: Image.Image) -> Picture:
     Raises:
         SrganError: The mode is not supported.
     """
-    _refuse_unsupported(image)
+    refuse_unsupported(image)
     image.load()
     array, note = modes.to_channels(image)
     said = metadata.read(image)
     if modes.drops_profile(image.mode):
         said = replace(said, icc_profile=None)
-    return _upright(from_array(array), image.getexif().get(ORIENTATION, 1), said, note)
+    return _upright(from_array(array), orientation(image), said, note)
 
 
-def _upright(picture: Picture, orientation: int, said: Metadata, *notes: str) -> Picture:
+def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
     colour, alpha = (
-        None if pixels is None else np.ascontiguousarray(_turned(pixels, orientation))
+        None if pixels is None else np.ascontiguousarray(_turned(pixels, turn))
         for pixels in (picture.colour, picture.alpha)
     )
     assert colour is not None
@@ -249,5 +189,11 @@ def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
     pixels = to_array(picture)
     kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind)
     with replacing(path) as temporary, temporary.open("xb") as file:
-        encoding.encode(pixels, kept, kind, file)
+        try:
+            encoding.encode(pixels, kept, kind, file)
+        except (OSError, RuntimeError):
+            raise
+        except Exception as error:  # Pillow's encoders raise whatever does not suit them
+            hint = getattr(error, "hint", "write another format, such as .png")
+            raise SrganError(f"{path}: cannot be written ({reason(error)})", hint) from error
     return lost

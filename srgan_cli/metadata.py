@@ -53,15 +53,18 @@ class Metadata:
         lost = [
             field.name
             for field in fields(self)
-            if (value := getattr(self, field.name))
-            and (field.name not in kind.holds or _is_too_long(kind, field.name, value))
+            if (value := getattr(self, field.name)) and not _is_held(kind, field.name, value)
         ]
         without: dict[str, Any] = {name: () if name == "texts" else None for name in lost}
         return replace(self, **without), tuple(NAMES[name] for name in lost)
 
 
-def _is_too_long(kind: Format, name: str, value: Any) -> bool:
-    return kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]
+def _is_held(kind: Format, name: str, value: Any) -> bool:
+    if name == "icc_profile" and value[16:20] == b"GRAY" and not kind.grey:
+        return False
+    if kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]:
+        return False
+    return name in kind.holds
 
 
 def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:

@@ -192,3 +192,14 @@ def test_what_is_too_long_for_jpeg_is_left_out_and_said(photo: np.ndarray, tmp_p
 def test_texts_go_from_png_to_png(photo: np.ndarray, tmp_path: Path) -> None:
     images.write_picture(Picture(photo, metadata=everything()), tmp_path / "p.png")
     assert images.read_picture(tmp_path / "p.png").metadata.texts == (("Title", "Flower"),)
+
+
+@pytest.mark.parametrize(
+    "block", [b"", b"nonsense", b"II*\0" + bytes(200), exif_block()[:30], exif_block()[:90]], ids=len
+)
+def test_a_picture_with_damaged_exif_is_still_a_picture(photo: np.ndarray, tmp_path: Path, block: bytes) -> None:
+    for suffix in (".jpg", ".png", ".webp"):
+        Image.fromarray(photo).save(tmp_path / f"in{suffix}", exif=b"Exif\0\0" + block, lossless=True)
+        picture = images.read_picture(tmp_path / f"in{suffix}")
+        for out in SUFFIXES:
+            images.write_picture(picture, tmp_path / f"out{out}")

@@ -11,7 +11,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
-    {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "images", "alpha", "finish"}
+    {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
     | {"charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs"},
     {"layers", "model", "fusion", "device", "data", "losses", "lpips", "optimization", "summaries"},
     {"upscaling", "validation", "training", "evaluation", "tables", "report"},
