@@ -5,6 +5,8 @@ A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entr
 
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
@@ -34,7 +36,7 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     """
     block = bytearray(exif)
     try:
-        order = {b"II": "<", b"MM": ">"}[exif[:2]]
+        order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
         (first,) = struct.unpack_from(order + "I", block, 4)
         entries = _entries(block, order, first)
         _set(block, order, entries, {ORIENTATION: 1, 0x0100: width, 0x0101: height})
@@ -105,16 +107,30 @@ def from_image(image: Image.Image) -> bytes | None:
 
 def to_tags(exif: Image.Exif) -> dict[int, object]:
     """The descriptive tags and whole sub-directories, as a TIFF file's first directory takes them."""
-    tags: dict[int, object] = {
-        tag: value for tag, value in exif.items() if tag in DESCRIPTIVE and _is_writable(tag, value)
-    }
+    tags = {tag: value for tag, value in _values(exif).items() if tag in DESCRIPTIVE and _is_writable(tag, value)}
     for number in SUB_DIRECTORIES:
-        directory = dict(exif.get_ifd(number))
+        directory = _values(_directory(exif, number))
         if ExifTags.IFD.Interop in directory:
-            directory[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+            directory[ExifTags.IFD.Interop] = _directory(exif, ExifTags.IFD.Interop)
         if directory := {tag: value for tag, value in directory.items() if _is_writable(tag, value, number)}:
             tags[number] = directory
     return tags
+
+
+def _directory(exif: Image.Exif, number: int) -> dict[int, Any]:
+    try:
+        return dict(exif.get_ifd(number))
+    except UNREADABLE:
+        return {}
+
+
+def _values(directory: Mapping[int, Any]) -> dict[int, object]:
+    """The tags whose values, which Pillow decodes when asked, are not damaged."""
+    values: dict[int, object] = {}
+    for tag in directory:
+        with suppress(*UNREADABLE):
+            values[tag] = directory[tag]
+    return values
 
 
 def _is_writable(tag: int, value: object, group: int | None = None) -> bool:
@@ -150,7 +166,10 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
         return exif
     parsed[ExifTags.Base.XResolution], parsed[ExifTags.Base.YResolution] = dpi
     parsed[ExifTags.Base.ResolutionUnit] = 2
-    return parsed.tobytes().removeprefix(PREFIX)
+    try:
+        return parsed.tobytes().removeprefix(PREFIX)
+    except UNREADABLE:  # values that Pillow reads, but does not write
+        return exif or b""
 
 
 def _to_bytes(tags: Mapping[int, object]) -> bytes:

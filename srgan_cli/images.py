@@ -4,6 +4,7 @@ A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only place
 numbers and back.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -190,7 +191,9 @@ def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
     kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind)
     with replacing(path) as temporary, temporary.open("xb") as file:
         try:
-            encoding.encode(pixels, kept, kind, file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of oddities in EXIF
+                encoding.encode(pixels, kept, kind, file)
         except (OSError, RuntimeError):
             raise
         except Exception as error:  # Pillow's encoders raise whatever does not suit them

@@ -1,8 +1,8 @@
 """What a picture file says beside its pixels, and how it is made true of an upright, enlarged picture."""
 
-import math
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -84,21 +84,29 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
 def read(image: Image.Image) -> Metadata:
     """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
     xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
+    profile, iptc = image.info.get("icc_profile"), _iptc(image)
     return Metadata(
-        icc_profile=image.info.get("icc_profile") or None,
+        icc_profile=_bytes(profile),
         exif=exif,
-        xmp=(xmp.encode() if isinstance(xmp, str) else xmp) or None,
-        iptc=_iptc(image) or None,
+        xmp=_bytes(xmp.encode() if isinstance(xmp, str) else xmp),
+        iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
         texts=_texts(image),
     )
 
 
-def _iptc(image: Image.Image) -> bytes | None:
+def _bytes(value: Any) -> bytes | None:
+    """The value if it is of the type that it should be, which in a damaged file it may not."""
+    return value if isinstance(value, bytes) and value else None
+
+
+def _iptc(image: Image.Image) -> Any:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         value = image.tag_v2.get(IPTC_IN_TIFF)
         if isinstance(value, tuple):  # Photoshop calls the bytes 32-bit numbers
-            return struct.pack(f"{'<' if image.tag_v2.prefix == b'II' else '>'}{len(value)}I", *value)
+            order = "<" if image.tag_v2.prefix == b"II" else ">"
+            with suppress(struct.error):
+                return struct.pack(f"{order}{len(value)}I", *value)
         return value
     if isinstance(image, PngImagePlugin.PngImageFile):
         return _from_hexadecimal(image.info.get(IPTC_IN_PNG, ""))
@@ -127,10 +135,10 @@ def iptc_resource(iptc: bytes) -> bytes:
 def _dpi(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
     try:
         x, y = (_whole(float(value)) for value in image.info.get("dpi") or exif_blocks.resolution(exif))
-    except (TypeError, ValueError, ZeroDivisionError):
+    except exif_blocks.UNREADABLE:
         return None
-    # Pillow calls a TIFF without a unit 1 dpi.
-    return (x, y) if 1 < x < math.inf and 1 < y < math.inf else None
+    # Pillow calls a TIFF without a unit 1 dpi; JPEG holds 16 bits.
+    return (x, y) if 1 < x < 65_536 and 1 < y < 65_536 else None
 
 
 def _whole(dpi: float) -> float:

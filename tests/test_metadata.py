@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import ExifTags, Image, ImageCms
 
 from srgan_cli import images
@@ -203,3 +204,9 @@ def test_a_picture_with_damaged_exif_is_still_a_picture(photo: np.ndarray, tmp_p
         picture = images.read_picture(tmp_path / f"in{suffix}")
         for out in SUFFIXES:
             images.write_picture(picture, tmp_path / f"out{out}")
+
+
+def test_values_of_wrong_types_are_left_out(photo: np.ndarray, tmp_path: Path) -> None:
+    numbers = [(tag, 4, 1, 7, True) for tag in (33723, 34675)]
+    tifffile.imwrite(tmp_path / "p.tif", photo, photometric="rgb", metadata=None, software=False, extratags=numbers)
+    assert images.read_picture(tmp_path / "p.tif").metadata == Metadata()
