@@ -1,5 +1,7 @@
 """Transparency: what the network needs under it, and what it must not do to it; NumPy and SciPy only."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -31,3 +33,21 @@ def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
         for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
     )
     return np.clip(alpha_sr, least, most)
+
+
+def flatten(picture: Picture, background: tuple[int, int, int]) -> Picture:
+    """The picture as it looks on a background, without alpha; grey stays grey on grey.
+
+    Args:
+        picture: Any.
+        background: RGB from 0 to 255, mixed with the picture's codes as they are.
+    """
+    if picture.alpha is None:
+        return picture
+    colour, full = picture.colour, np.iinfo(picture.colour.dtype).max
+    behind = np.array(background) * (full // 255)
+    if (behind == behind[0]).all():
+        behind = behind[: colour.shape[-1]]
+    opacity = picture.alpha / np.float32(full)
+    mixed = np.rint(behind + (colour - behind.astype(np.float32)) * opacity)
+    return replace(picture, colour=mixed.astype(colour.dtype), alpha=None)

@@ -89,6 +89,13 @@ def upscale(
     seamless: Annotated[
         bool, typer.Option("--seamless", help="For textures whose opposite edges meet: so do those of the result.")
     ] = False,
+    background: Annotated[
+        str | None,
+        typer.Option(metavar="COLOR", help="Put transparent pictures on a colour: a name such as white, or #rrggbb."),
+    ] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; the colour profile stays.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     debug: DebugOption = False,
 ) -> None:
@@ -98,8 +105,10 @@ def upscale(
     """
     with _errors_as_exit_codes(debug):
         from srgan_cli import console, jobs
+        from srgan_cli.finish import Finish, parse_colour
 
-        ready, failures = jobs.plan_jobs(inputs, output, overwrite)
+        finish = Finish(parse_colour(background) if background else None, strip)
+        ready, failures = jobs.plan_jobs(inputs, output, overwrite, finish)
         total = len(ready) + len(failures)
         if ready:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -13,7 +13,7 @@ from threading import Lock
 import keras
 import numpy as np
 
-from srgan_cli import images
+from srgan_cli import formats, images
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
@@ -39,7 +39,7 @@ class Pictures:
         self.place = place
         self.names, self._read = _find(place)
         if not self.names:
-            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(images.SUFFIXES)}")
+            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(formats.SUFFIXES)}")
         self.unusable: dict[str, str] = {}
         self._cache: dict[str, np.ndarray] = {}
         self._free_bytes = cache_bytes
@@ -128,7 +128,7 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
 def _pictures_among(names: Iterable[str]) -> list[str]:
     # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
     paths = ((name, Path(name)) for name in names)
-    return sorted(n for n, p in paths if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("."))
+    return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
 def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:

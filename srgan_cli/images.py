@@ -1,65 +1,26 @@
-"""Files <-> pixels: colour modes, transparency, orientation, file formats; atomic writes.
+"""Files <-> pixels: orientation, atomic writes.
 
 A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only places where integers become the network's
 numbers and back.
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_folder, reason, replacing
+from srgan_cli.exif import orientation
+from srgan_cli.files import reason, replacing
+from srgan_cli.formats import Header, format_of
+from srgan_cli.metadata import Metadata
+from srgan_cli.opening import open_picture, refuse_unsupported
 
-
-@dataclass(frozen=True)
-class Format:
-    """A file format: Pillow's name, what it can hold, and how it is written.
-
-    Attributes:
-        name: Pillow's name.
-        suffixes: File name endings, lower case; the first is the usual one.
-        longest_side: Most pixels along a side, or None if the format sets no limit worth checking.
-        alpha: Whether it keeps an alpha channel.
-        sixteen_bits: Whether it keeps 16-bit grey.
-        options: Arguments of `PIL.Image.Image.save`.
-    """
-
-    name: str
-    suffixes: tuple[str, ...]
-    longest_side: int | None = None
-    alpha: bool = False
-    sixteen_bits: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-FORMATS = (
-    Format("PNG", (".png",), alpha=True, sixteen_bits=True),
-    # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_500, options={"quality": 95, "subsampling": "4:4:4"}),
-    Format("WEBP", (".webp",), 16_383, alpha=True, options={"quality": 95}),
-    Format("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bits=True, options={"compression": "tiff_lzw"}),
-    Format("BMP", (".bmp", ".dib")),
-)
-SUFFIXES = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
-GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N")
-COLOUR_MODES = ("P", "PA", "RGB", "RGBA")
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known of a picture file before its pixels are decoded; sizes in pixels, as stored (not yet upright)."""
-
-    width: int
-    height: int
-    transparent: bool
-    sixteen_bits: bool
+NOTHING_SAID = Metadata()
 
 
 @dataclass(frozen=True)
@@ -69,12 +30,14 @@ class Picture:
     Attributes:
         colour: (H, W, 1) grey or (H, W, 3) RGB, uint8 or uint16.
         alpha: (H, W, 1) in the dtype of `colour`, 0 transparent; None if the picture has no transparency.
-        icc_profile: The colour profile's bytes, which the pixels are to be read with.
+        metadata: What the file said beside the pixels, as it said it.
+        notes: What a user should know about how it was read.
     """
 
     colour: np.ndarray
     alpha: np.ndarray | None = None
-    icc_profile: bytes | None = None
+    metadata: Metadata = NOTHING_SAID
+    notes: tuple[str, ...] = ()
 
 
 def to_tensor(pixels: np.ndarray) -> np.ndarray:
@@ -103,57 +66,15 @@ def resize(
     return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
 
 
-def format_of(path: Path) -> Format:
-    """The format that a file name's ending stands for.
-
-    Raises:
-        SrganError: The ending is missing or unknown.
-    """
-    kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        accepted = " ".join(kind.suffixes[0] for kind in FORMATS)
-        raise SrganError(
-            f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}", f"use one of {accepted}"
-        )
-    return kind
-
-
-def check_output(path: Path, header: Header, scale: int) -> None:
-    """Find out before any computing whether the enlarged picture can be written to `path`.
-
-    Raises:
-        SrganError: The format cannot hold the size, the transparency or the bits, or the folder cannot be written to.
-    """
-    kind = format_of(path)
-    side = scale * max(header.width, header.height)
-    if kind.longest_side and side > kind.longest_side:
-        raise SrganError(
-            f"{path}: {kind.name} holds at most {kind.longest_side:,} pixels a side, the result has {side:,}",
-            "write a .png or .tif instead",
-        )
-    if header.transparent and not kind.alpha:
-        raise SrganError(
-            f"{path}: {kind.name} cannot hold the picture's transparency", "write a .png, .webp or .tif instead"
-        )
-    if header.sixteen_bits and not kind.sixteen_bits:
-        raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
-    if path.is_dir():
-        raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    check_folder(path)
-
-
 def read_header(path: Path) -> Header:
     """Size and kind of the picture file at `path`, without decoding it.
 
     Raises:
         SrganError: There is no picture that can be read.
     """
-    with _open(path) as image:
-        return _header(image)
-
-
-def _header(image: Image.Image) -> Header:
-    return Header(image.width, image.height, image.has_transparency_data, image.mode.startswith("I;16"))
+    with open_picture(path) as image:
+        deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
+        return Header(image.width, image.height, image.has_transparency_data, deep)
 
 
 def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
@@ -166,64 +87,49 @@ def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
     Raises:
         SrganError: The file is missing, damaged, not a picture, or of a kind that is not supported.
     """
-    with _open(path, file) as image:
-        return from_pil(image)
-
-
-@contextmanager
-def _open(path: Path, file: BinaryIO | None = None) -> Iterator[Image.Image]:
-    """Open a picture; whatever goes wrong inside the `with` is reported as one sentence about this file."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns at 89 megapixels, which cameras make, and refuses at twice that.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file or path, formats=[kind.name for kind in FORMATS]) as image:
-                _refuse_unsupported(image)
-                yield image
-    except SrganError as error:
-        raise SrganError(f"{path}: {error.message}", error.hint) from error
-    except FileNotFoundError:
-        raise SrganError(f"{path}: there is no such file or folder", "check the spelling") from None
-    except UnidentifiedImageError:
-        names = ", ".join(kind.name for kind in FORMATS)
-        raise SrganError(f"{path}: is not a picture, or it is damaged", f"pictures are {names} files") from None
-    except Image.DecompressionBombError as error:
-        raise SrganError(f"{path}: too large ({error})", "cut it into parts") from error
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
-        raise SrganError(
-            f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
-        ) from error
-
-
-def _refuse_unsupported(image: Image.Image) -> None:
-    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame.
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise SrganError(f"has {frames} frames or pages; only single pictures can be enlarged", "extract them first")
-    if image.mode not in GREY_MODES + COLOUR_MODES:
-        raise SrganError(f"has the colour mode {image.mode}, which is not supported", "convert it to RGB first")
+    with open_picture(path, file) as image:
+        if not sixteen.is_deep(image):
+            return from_pil(image)
+        picture = from_array(sixteen.decode(image))
+        if image.format == "PNG":
+            image.load()  # for what it says behind the pixels
+        return _upright(picture, orientation(image), metadata.read(image))
 
 
 def from_pil(image: Image.Image) -> Picture:
-    """The pixels of a Pillow image, upright according to its EXIF orientation.
+    """The picture in a Pillow image, upright according to its EXIF orientation.
 
     Args:
-        image: Mode 1, L, LA, P, PA, RGB, RGBA or I;16.
+        image: Any mode but I and F; see `modes.to_channels`.
 
     Raises:
-        SrganError: The mode is none of these.
+        SrganError: The mode is not supported.
     """
-    _refuse_unsupported(image)
-    icc_profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        return Picture(np.asarray(image).astype(np.uint16)[..., None], None, icc_profile)
-    transparent = image.has_transparency_data
-    if image.mode in GREY_MODES:
-        image = image.convert("LA" if transparent else "L")
-    else:
-        image = image.convert("RGBA" if transparent else "RGB")
-    return replace(from_array(np.array(image)), icc_profile=icc_profile)
+    refuse_unsupported(image)
+    image.load()
+    array, note = modes.to_channels(image)
+    said = metadata.read(image)
+    if modes.drops_profile(image.mode):
+        said = replace(said, icc_profile=None)
+    return _upright(from_array(array), orientation(image), said, note)
+
+
+def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
+    colour, alpha = (
+        None if pixels is None else np.ascontiguousarray(_turned(pixels, turn))
+        for pixels in (picture.colour, picture.alpha)
+    )
+    assert colour is not None
+    return Picture(colour, alpha, said, tuple(note for note in notes if note))
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels as EXIF's orientation says they are to be seen."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
 def from_array(array: np.ndarray) -> Picture:
@@ -256,20 +162,41 @@ def to_array(picture: Picture) -> np.ndarray:
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """The picture as a Pillow image of mode L, LA, RGB, RGBA or I;16, with its colour profile."""
+    """The picture as a Pillow image of mode L, LA, RGB, RGBA or I;16, with its colour profile.
+
+    Pillow has no mode for 16 bits with colour or alpha: these are rounded to 8.
+    """
     pixels = to_array(picture)
+    if pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
+        pixels = to_pixels(to_tensor(pixels), np.dtype(np.uint8))
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    if picture.icc_profile:
-        image.info["icc_profile"] = picture.icc_profile
+    if picture.metadata.icc_profile:
+        image.info["icc_profile"] = picture.metadata.icc_profile
     return image
 
 
-def write_picture(picture: Picture, path: Path) -> None:
+def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
     """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
+
+    Its metadata is made true of it: upright, of this size, without a thumbnail.
+
+    Returns:
+        What it said that the format cannot hold, by name.
 
     Raises:
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
+    pixels = to_array(picture)
+    kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind)
     with replacing(path) as temporary, temporary.open("xb") as file:
-        to_pil(picture).save(file, kind.name, icc_profile=picture.icc_profile, **kind.options)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of oddities in EXIF
+                encoding.encode(pixels, kept, kind, file)
+        except (OSError, RuntimeError):
+            raise
+        except Exception as error:  # Pillow's encoders raise whatever does not suit them
+            hint = getattr(error, "hint", "write another format, such as .png")
+            raise SrganError(f"{path}: cannot be written ({reason(error)})", hint) from error
+    return lost

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srgan_cli import SCALE, images
+from srgan_cli import SCALE, formats, images
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.finish import Finish
+
+AS_IT_IS = Finish()
 
 
 @dataclass(frozen=True)
@@ -17,11 +20,13 @@ class Job:
         source: The file to read.
         target: The file to write.
         pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        finish: What else is done with it.
     """
 
     source: Path
     target: Path
     pixels: int
+    finish: Finish = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class Failure:
     error: SrganError
 
 
-def plan_jobs(inputs: Sequence[Path], output: Path | None, overwrite: bool) -> tuple[list[Job], list[Failure]]:
+def plan_jobs(
+    inputs: Sequence[Path], output: Path | None, overwrite: bool, finish: Finish = AS_IT_IS
+) -> tuple[list[Job], list[Failure]]:
     """Settle what is read and written.
 
     Args:
@@ -41,6 +48,7 @@ def plan_jobs(inputs: Sequence[Path], output: Path | None, overwrite: bool) -> t
             `NAME_x4` beside each input.
         overwrite: Whether files that are there may be replaced. The file named as `output` always may, an input that
             was not named so never.
+        finish: What is done with every picture beside enlarging it.
 
     Returns:
         The jobs that can start, and the files and folders that cannot be used.
@@ -60,7 +68,7 @@ def plan_jobs(inputs: Sequence[Path], output: Path | None, overwrite: bool) -> t
     for source, target in zip(sources, targets, strict=True):
         try:
             _refuse_overwriting(target, protected, overwrite or named)
-            jobs.append(_checked_job(source, target))
+            jobs.append(_checked_job(source, target, finish))
         except SrganError as error:
             failures.append(Failure(source, error))
     return jobs, failures
@@ -76,7 +84,7 @@ def _find_sources(inputs: Sequence[Path], beside: bool) -> tuple[list[Path], lis
     for path in inputs:
         found = _pictures_in(path, beside) if path.is_dir() else [path]
         if not found:
-            accepted = " ".join(images.SUFFIXES)
+            accepted = " ".join(formats.SUFFIXES)
             failures.append(Failure(path, SrganError(f"{path}: no pictures in this folder", f"looked for {accepted}")))
         sources += found
     return list(dict.fromkeys(sources)), failures
@@ -94,7 +102,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".")
+        if path.is_file() and path.suffix.lower() in formats.SUFFIXES and not path.name.startswith(".")
     )
 
 
@@ -126,7 +134,7 @@ def _refuse_overwriting(target: Path, protected: set[Path], overwrite: bool) -> 
         raise SrganError(f"{target}: exists already", "add --overwrite, or name another place with -o")
 
 
-def _checked_job(source: Path, target: Path) -> Job:
-    header = images.read_header(source)
-    images.check_output(target, header, SCALE)
-    return Job(source, target, header.width * header.height * (1 + header.transparent))
+def _checked_job(source: Path, target: Path, finish: Finish) -> Job:
+    header = finish.header(images.read_header(source))
+    formats.check_output(target, header, SCALE)
+    return Job(source, target, header.width * header.height * (1 + header.transparent), finish)

@@ -181,7 +181,9 @@ def run_jobs(
 
 def _run_job(upscaler: Upscaler, job: Job, on_pixels: Callable[[int], None]) -> str:
     started = time.perf_counter()
-    sr = upscaler.upscale(images.read_picture(job.source), on_pixels)
-    images.write_picture(sr, job.target)
+    sr = upscaler.upscale(job.finish.apply(images.read_picture(job.source)), on_pixels)
+    lost = images.write_picture(sr, job.target)
     height, width, _ = sr.colour.shape
-    return f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"
+    done = f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"
+    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
+    return "; ".join([done, *sr.notes, *left_out])

@@ -1,8 +1,11 @@
 """Transparency goes in and out without a rim."""
 
-import numpy as np
+from typing import Any
 
-from srgan_cli.alpha import bleed, keep_solid
+import numpy as np
+import pytest
+
+from srgan_cli.alpha import bleed, flatten, keep_solid
 from srgan_cli.images import Picture
 
 
@@ -24,3 +27,24 @@ def test_what_is_solid_stays_exactly_so() -> None:
     assert (kept[:, :12] == 0).all()
     assert (kept[:, 12:20] == 250).all()
     assert (kept[:, 20:] == 255).all()
+
+
+@pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_background_shows_as_far_as_the_picture_does_not_cover_it(dtype: Any, full: int, channels: int) -> None:
+    colour = np.full((1, 3, channels), full, dtype)
+    alpha = np.array([0, full // 255 * 51, full], dtype).reshape(1, 3, 1)
+    grey = flatten(Picture(colour, alpha), (0, 0, 0))
+    assert grey.alpha is None
+    assert grey.colour.dtype == dtype
+    assert grey.colour.shape == colour.shape
+    np.testing.assert_array_equal(grey.colour[0, :, 0], alpha[0, :, 0])
+    red = flatten(Picture(colour, alpha), (255, 0, 0)).colour
+    assert red.shape == (1, 3, 3)
+    np.testing.assert_array_equal(red[0, :, 0], [full] * 3)
+    np.testing.assert_array_equal(red[0, :, 2], alpha[0, :, 0])
+
+
+def test_an_opaque_picture_is_itself_on_any_background(photo: np.ndarray) -> None:
+    picture = Picture(photo)
+    assert flatten(picture, (1, 2, 3)) is picture

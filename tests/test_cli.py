@@ -156,6 +156,27 @@ def test_a_missing_gpu_is_one_sentence(small: Path) -> None:
     assert "error: there is no GPU that" in stderr
 
 
+def test_a_transparent_picture_becomes_a_jpeg_on_a_background(tmp_path: Path) -> None:
+    Image.new("RGBA", (6, 4), (200, 0, 0, 0)).save(tmp_path / "logo.png", dpi=(300, 300))
+    code, _, stderr = in_process("upscale", tmp_path / "logo.png", "-o", tmp_path / "logo.jpg")
+    assert code == 1
+    assert "--background COLOR" in stderr
+    assert in_process("upscale", tmp_path / "logo.png", "--background", "mauve-ish")[0] == 2
+    options = ("-o", tmp_path / "logo.jpg", "--background", "white", "--strip")
+    assert in_process("upscale", tmp_path / "logo.png", *options)[0] == 0
+    with Image.open(tmp_path / "logo.jpg") as result:
+        assert result.size == (24, 16)
+        assert "dpi" not in result.info
+        assert np.asarray(result).min() > 230  # the network itself is not exact on a plain colour
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+    Image.new("RGB", (6, 4)).save(tmp_path / "p.jpg", xmp=b"packet")
+    code, _, stderr = in_process("upscale", tmp_path / "p.jpg", "-o", tmp_path / "p.bmp")
+    assert code == 0
+    assert "without XMP" in stderr
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in in_process("upscale", tmp_path / "missing.png", "--debug")[2]
 

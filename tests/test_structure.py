@@ -11,14 +11,15 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
-    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs", "sizes"},
+    {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
+    | {"charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs", "sizes"},
     {"layers", "model", "fusion", "device", "inference", "data", "losses", "lpips", "optimization", "summaries"},
     {"upscaling", "validation", "training", "evaluation", "tables", "report"},
     {"console", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (
     set(),
-    {"numpy", "PIL", "scipy", "skimage"},
+    {"numpy", "PIL", "scipy", "skimage", "imagecodecs", "tifffile", "pillow_heif"},
     {"numpy", "PIL", "keras", "tensorflow", "tensorboard", "jax"},
     {"numpy", "PIL", "keras"},
     {"rich", "typer"},

@@ -1,0 +1,179 @@
+"""What becomes of every colour mode of Pillow in every file format that it writes: docs/modes.md.
+
+python scripts/modes.py
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from srgan_cli import images
+from srgan_cli.errors import SrganError
+from srgan_cli.exif import PREFIX
+from srgan_cli.formats import FORMATS, Format, Header, check_output
+from srgan_cli.images import Picture
+from srgan_cli.metadata import NAMES, Metadata
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "modes.md"
+MODES = "1 L LA La P PA RGB RGBA RGBX RGBa CMYK YCbCr LAB HSV I;16 I;16B I;16L I;16N I F".split()  # noqa: SIM905
+WRITTEN = [kind for kind in FORMATS if kind.written]
+KINDS = {"grey": 1, "grey and alpha": 2, "RGB": 3, "RGB and alpha": 4}
+INTRODUCTION = """# Colour modes, file formats, and what is kept
+
+Written by `scripts/modes.py`, which makes, enlarges, writes and reads every file that is meant here. Pictures have
+8 bits a channel unless it says 16.
+
+## Every mode of Pillow
+
+A picture of the mode on the left is saved by Pillow in the format above (&ndash; where Pillow cannot; it stores some
+modes as others), read as the cell says, and, enlarged, written in the same format. What is written is read as the same
+again.
+
+"""
+RULES = """
+- 16 bits are told by the file's type, never by its values. I and F have no agreed black and white and are refused.
+- A palette becomes the colours it stands for: grey if all that are in use are grey, unless the file's profile is for
+  RGB.
+- RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out; premultiplied colours are divided.
+- CMYK goes through its profile to sRGB, or, without one, through Pillow's plain conversion, and it is said which.
+
+## From any kind of picture to any format
+
+"""
+KEPT = """
+## What files say beside their pixels
+
+In the result, orientation is 1, sizes are the result's, and thumbnails are left out. What a format cannot hold is said.
+
+"""
+
+
+def image_of(mode: str) -> Image.Image:
+    """A small part of examples/flower.png in a mode of Pillow, half transparent where the mode has alpha."""
+    with Image.open(ROOT / "examples" / "flower.png") as photo:
+        colour = photo.convert("RGB").crop((60, 30, 76, 42))
+    if mode == "LAB":
+        srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        converted = ImageCms.profileToProfile(colour, srgb, lab, outputMode="LAB")
+        assert converted is not None
+        return converted
+    if mode.startswith("I;16"):
+        return Image.frombytes(mode, colour.size, np.asarray(colour.convert("L"), np.uint16).tobytes())
+    if mode in ("LA", "RGBA", "La", "RGBa"):
+        colour.putalpha(128)
+        return colour.convert(mode.upper()).convert(mode)
+    if mode == "PA":
+        palette = colour.convert("P").convert("PA")
+        palette.putalpha(Image.new("L", colour.size, 128))
+        return palette
+    return colour.convert(mode)
+
+
+def describe(picture: Picture) -> str:
+    """The picture's kind in words."""
+    kind = "RGB" if picture.colour.shape[-1] == 3 else "grey"
+    bits = " 16" if picture.colour.dtype == np.uint16 else ""
+    return kind + bits + (" and alpha" if picture.alpha is not None else "")
+
+
+def enlarged(picture: Picture) -> Picture:
+    """Four times as large, without a network."""
+    colour, alpha = (
+        None if pixels is None else pixels.repeat(4, 0).repeat(4, 1) for pixels in (picture.colour, picture.alpha)
+    )
+    assert colour is not None
+    return Picture(colour, alpha, picture.metadata)
+
+
+def written_as(picture: Picture, path: Path) -> str:
+    """What the picture is after it was written and read; the reason if it cannot be written."""
+    header = Header(16, 12, picture.alpha is not None, picture.colour.dtype == np.uint16)
+    if not can_be_written(path, header):
+        return "on `--background`" if can_be_written(path, replace(header, transparent=False)) else "refused"
+    images.write_picture(picture, path)
+    return describe(images.read_picture(path))
+
+
+def can_be_written(path: Path, header: Header) -> bool:
+    """Whether a result of this kind goes into the format of a name."""
+    try:
+        check_output(path, header, 4)
+    except SrganError:
+        return False
+    return True
+
+
+def mode_cell(mode: str, kind: Format, folder: Path) -> str:
+    """What a mode saved by Pillow in a format is read as."""
+    path = folder / f"mode{kind.suffixes[0]}"
+    try:
+        image_of(mode).save(path, kind.name)
+    except (OSError, ValueError):
+        return "&ndash;"
+    try:
+        picture = images.read_picture(path)
+    except SrganError:
+        return "refused"
+    read, written = describe(picture), written_as(enlarged(picture), path)
+    return read if read == written else f"{read}, then {written}"
+
+
+def kind_cell(channels: int, dtype: Any, kind: Format, folder: Path) -> str:
+    """What a picture of a kind is in a format."""
+    colour = np.asarray(image_of("RGB"))[..., : 3 if channels > 2 else 1].astype(dtype)
+    alpha = np.full((*colour.shape[:2], 1), 128, dtype) if channels in (2, 4) else None
+    return written_as(Picture(colour, alpha), folder / f"kind{kind.suffixes[0]}")
+
+
+def kept_cell(name: str, kind: Format, folder: Path) -> str:
+    """Whether a field of the metadata is read again after it was written."""
+    exif = Image.Exif()
+    exif[0x010F] = "Kodak"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    block = exif.tobytes().removeprefix(PREFIX)
+    everything = Metadata(profile, block, b"<x:xmpmeta/>", b"\x1c\x02\x78\0\1x", (300.0, 300.0), (("Title", "x"),))
+    said = Metadata(**{name: getattr(everything, name)})
+    path = folder / f"kept{kind.suffixes[0]}"
+    lost = images.write_picture(Picture(np.zeros((4, 4, 3), np.uint8), metadata=said), path)
+    kept = bool(getattr(images.read_picture(path).metadata, name))
+    assert kept != (NAMES[name] in lost)
+    return "kept" if kept else "left out"
+
+
+def table(head: str, rows: Iterable[str], cell: Callable[[str, Format], str]) -> str:
+    """A Markdown table with a column a format."""
+    lines = [[head, *(kind.name for kind in WRITTEN)], ["---"] * (len(WRITTEN) + 1)]
+    lines += [[row, *(cell(row, kind) for kind in WRITTEN)] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def unread() -> str:
+    """The formats that Pillow writes and srgan does not read."""
+    Image.init()
+    known = {kind.name for kind in FORMATS} | {"MPO", "DIB"}  # read as JPEG and BMP
+    return ", ".join(sorted(Image.SAVE.keys() - known))
+
+
+def document() -> str:
+    """docs/modes.md as it should be."""
+    depths = {"": np.uint8, ", 16": np.uint16}
+    kinds = {f"{name}{bits}": (KINDS[name], dtype) for bits, dtype in depths.items() for name in KINDS}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        modes = table("Mode", MODES, lambda mode, kind: mode_cell(mode, kind, folder))
+        targets = table("Picture", kinds, lambda row, kind: kind_cell(*kinds[row], kind, folder))
+        kept = table("", [*NAMES], lambda name, kind: kept_cell(name, kind, folder))
+    for name, words in NAMES.items():
+        kept = kept.replace(f"| {name} |", f"| {words} |")
+    rest = f"\nThe other formats that Pillow writes are refused in one sentence:\n{unread()}.\n"
+    return INTRODUCTION + modes + RULES + targets + KEPT + kept + rest
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")

@@ -1,0 +1,153 @@
+"""Pixels and metadata -> a file's bytes, in each format."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from srgan_cli import exif as exif_blocks
+from srgan_cli.errors import SrganError
+from srgan_cli.formats import Format
+from srgan_cli.metadata import IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
+STRIP_BYTES = 2**18
+BYTE, UNDEFINED = 1, 7
+
+
+def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO) -> None:
+    """Write a picture.
+
+    Args:
+        pixels: (H, W, 1 to 4) uint8, or uint16 where the format holds it: grey or RGB, then alpha.
+        metadata: Nothing that the format cannot hold (`Metadata.fitted`).
+        kind: The format.
+        file: What to write to.
+
+    Raises:
+        SrganError: The picture is too large for a TIFF.
+        Exception: Whatever the encoders raise.
+    """
+    if kind.name == "TIFF":
+        _write_tiff(pixels, metadata, file)
+    elif kind.name == "PNG" and pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
+        _write_deep_png(pixels, metadata, file)
+    else:
+        grey = pixels.shape[-1] == 1
+        # Told how to subsample colours, Pillow would write some even for grey.
+        options = {key: value for key, value in kind.options.items() if not grey or key != "subsampling"}
+        image = Image.fromarray(pixels[..., 0] if grey else pixels)
+        image.save(file, kind.name, **options, **_arguments(metadata, kind.name))
+
+
+def _arguments(metadata: Metadata, name: str) -> dict[str, Any]:
+    """The metadata as arguments of `PIL.Image.Image.save`."""
+    exif = metadata.exif
+    if metadata.dpi and name in ("WEBP", "AVIF"):
+        exif = exif_blocks.with_resolution(exif, metadata.dpi)
+    arguments: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
+    arguments["exif"] = exif and exif_blocks.PREFIX + exif
+    if name == "PNG":
+        arguments["pnginfo"] = _png_texts(metadata)
+    if name == "JPEG" and metadata.iptc:
+        content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
+        arguments["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
+    return {key: value for key, value in arguments.items() if value}
+
+
+def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    texts = PngImagePlugin.PngInfo()
+    for key, value in metadata.texts:
+        texts.add_text(key, value)
+    if metadata.xmp:
+        texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
+    if metadata.iptc:
+        resource = iptc_resource(metadata.iptc)
+        digits = "\n".join(resource[start : start + 36].hex() for start in range(0, len(resource), 36))
+        texts.add_text(IPTC_IN_PNG, f"\niptc\n{len(resource):8d}\n{digits}\n", zip=True)
+    return texts
+
+
+def _write_deep_png(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:
+    """16-bit pixels by imagecodecs, between the metadata that Pillow writes around a stand-in."""
+    import imagecodecs
+
+    stand_in = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(stand_in, "PNG", **_arguments(metadata, "PNG"))
+    beside = [chunk for kind, chunk in _chunks(stand_in.getvalue()) if kind not in (b"IHDR", b"IDAT", b"IEND")]
+    picture = [chunk for _, chunk in _chunks(imagecodecs.png_encode(np.ascontiguousarray(pixels)))]
+    file.write(b"".join([PNG_SIGNATURE, picture[0], *beside, *picture[1:]]))
+
+
+def _chunks(png: bytes | bytearray) -> Iterator[tuple[bytes, bytes]]:
+    """(type, whole chunk) of each chunk of a PNG file."""
+    start = len(PNG_SIGNATURE)
+    while start < len(png):
+        end = start + 12 + struct.unpack_from(">I", png, start)[0]
+        yield bytes(png[start + 4 : start + 8]), bytes(png[start:end])
+        start = end
+
+
+def _write_tiff(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:
+    """Little-endian, in deflated strips of differences; Pillow's own writer has no 16-bit colour and loses EXIF."""
+    height = len(pixels)
+    rows = max(1, STRIP_BYTES // pixels[0].nbytes)
+    strips = [_deflated_differences(pixels[top : top + rows]) for top in range(0, height, rows)]
+    if sum(map(len, strips)) > LARGEST_TIFF:
+        raise SrganError("a TIFF holds at most 4 GiB", "write a .png instead")
+    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    _set_structure(tags, pixels, rows)
+    _set_metadata(tags, metadata)
+    sizes = [len(strip) for strip in strips]
+    tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
+    # Pillow adds where the directory ends.
+    tags[TiffImagePlugin.STRIPOFFSETS] = tuple(
+        int(end) - size for end, size in zip(np.cumsum(sizes), sizes, strict=True)
+    )
+    for code in (TiffImagePlugin.STRIPBYTECOUNTS, TiffImagePlugin.STRIPOFFSETS):
+        tags.tagtype[code] = exif_blocks.LONG
+    tags.save(file)
+    file.writelines(strips)
+
+
+def _deflated_differences(strip: np.ndarray) -> bytes:
+    """The strip's rows as differences between neighbours (TIFF's predictor 2), deflated."""
+    differences = strip.copy()
+    differences[:, 1:] -= strip[:, :-1]
+    return zlib.compress(differences.astype(differences.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def _set_structure(tags: TiffImagePlugin.ImageFileDirectory_v2, pixels: np.ndarray, rows: int) -> None:
+    height, width, channels = pixels.shape
+    tags[TiffImagePlugin.IMAGEWIDTH] = width
+    tags[TiffImagePlugin.IMAGELENGTH] = height
+    tags[TiffImagePlugin.BITSPERSAMPLE] = (8 * pixels.itemsize,) * channels
+    tags[TiffImagePlugin.COMPRESSION] = 8  # deflate
+    tags[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 2 if channels > 2 else 1
+    tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
+    tags[TiffImagePlugin.ROWSPERSTRIP] = rows
+    tags[TiffImagePlugin.PREDICTOR] = 2
+    if channels in (2, 4):
+        tags[TiffImagePlugin.EXTRASAMPLES] = (2,)  # alpha that the colours are not multiplied by
+
+
+def _set_metadata(tags: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadata) -> None:
+    if metadata.exif:
+        for code, value in exif_blocks.to_tags(exif_blocks.parse(metadata.exif)).items():
+            tags[code] = value
+    if metadata.dpi:
+        tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = metadata.dpi
+        tags[TiffImagePlugin.RESOLUTION_UNIT] = 2
+    bytes_tags = (
+        (TiffImagePlugin.ICCPROFILE, UNDEFINED, metadata.icc_profile),
+        (IPTC_IN_TIFF, UNDEFINED, metadata.iptc),
+    )
+    for code, kind, content in (*bytes_tags, (TiffImagePlugin.XMP, BYTE, metadata.xmp)):
+        if content:
+            tags.tagtype[code] = kind
+            tags[code] = content

@@ -1,0 +1,182 @@
+"""EXIF blocks: changed in place, so that what this program does not know, such as a maker's notes, stays as it was.
+
+A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entries (tag, type, count, value or offset).
+"""
+
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from PIL import ExifTags, Image, TiffImagePlugin
+
+PREFIX = b"Exif\0\0"
+ORIENTATION = ExifTags.Base.Orientation
+SHORT, LONG = 3, 4
+RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
+# What Pillow raises at damaged blocks.
+UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
+# The tags of a picture's first directory that describe the picture rather than how the file stores it.
+DESCRIPTIVE = frozenset(
+    (
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x011D, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
+        *(0x4746, 0x4749, 0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0xC4A5),  # rating, copyright, Windows titles
+    )
+)
+SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+
+
+def corrected(exif: bytes, width: int, height: int) -> bytes | None:
+    """The block of an upright picture of this size, without a thumbnail; None if the block is damaged.
+
+    Args:
+        exif: The block, from its byte order on.
+        width: Pixels of the picture that it is to describe.
+        height: Likewise.
+    """
+    block = bytearray(exif)
+    try:
+        order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
+        (first,) = struct.unpack_from(order + "I", block, 4)
+        entries = _entries(block, order, first)
+        _set(block, order, entries, {ORIENTATION: 1, 0x0100: width, 0x0101: height})
+        if ExifTags.IFD.Exif in entries:
+            (inner,) = struct.unpack_from(order + "I", block, entries[ExifTags.IFD.Exif] + 8)
+            _set(block, order, _entries(block, order, inner), {0xA002: width, 0xA003: height})
+        _drop_thumbnail(block, order, first + 2 + 12 * len(entries))
+    except (KeyError, struct.error):
+        return None
+    return bytes(block)
+
+
+def _entries(block: bytearray, order: str, offset: int) -> dict[int, int]:
+    """Tag -> where its entry is in the block."""
+    (count,) = struct.unpack_from(order + "H", block, offset)
+    places = range(offset + 2, offset + 2 + 12 * count, 12)
+    return {struct.unpack_from(order + "H", block, place)[0]: place for place in places}
+
+
+def _set(block: bytearray, order: str, entries: Mapping[int, int], values: Mapping[int, int]) -> None:
+    """Give the tags that are there new values."""
+    for tag in entries.keys() & values.keys():
+        if tag == ORIENTATION:
+            struct.pack_into(order + "HHIHH", block, entries[tag], tag, SHORT, 1, values[tag], 0)
+        else:
+            struct.pack_into(order + "HHII", block, entries[tag], tag, LONG, 1, values[tag])
+
+
+def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
+    """Cut the link to the second directory, which is the thumbnail's, and the thumbnail's bytes."""
+    (second,) = struct.unpack_from(order + "I", block, link)
+    struct.pack_into(order + "I", block, link, 0)
+    if not 0 < second < len(block):
+        return
+    entries = _entries(block, order, second)
+    if not {0x0201, 0x0202} <= entries.keys():
+        return
+    start, size = (struct.unpack_from(order + "I", block, entries[tag] + 8)[0] for tag in (0x0201, 0x0202))
+    if start >= len(block):
+        return
+    end = min(start + size, len(block))
+    block[start:end] = b"" if not any(block[end:]) else bytes(end - start)
+
+
+def orientation(image: Image.Image) -> int:
+    """How an opened picture is to be turned; 1, upright, if its EXIF is damaged."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except UNREADABLE:
+        return 1
+
+
+def from_image(image: Image.Image) -> bytes | None:
+    """The EXIF block of an opened picture, from its byte order on; None if there is none, or it is damaged."""
+    if block := image.info.get("exif"):
+        block = bytes(block).removeprefix(PREFIX)
+        return block if corrected(block, 1, 1) else None
+    if image.format != "TIFF" and "Raw profile type exif" not in image.info:
+        return None
+    try:
+        tags = to_tags(image.getexif())
+    except UNREADABLE:
+        return None
+    if image.format == "TIFF":  # the resolution is the picture's own
+        tags = {tag: value for tag, value in tags.items() if tag not in RESOLUTION}
+    return _to_bytes(tags) if tags else None
+
+
+def to_tags(exif: Image.Exif) -> dict[int, object]:
+    """The descriptive tags and whole sub-directories, as a TIFF file's first directory takes them."""
+    tags = {tag: value for tag, value in _values(exif).items() if tag in DESCRIPTIVE and _is_writable(tag, value)}
+    for number in SUB_DIRECTORIES:
+        directory = _values(_directory(exif, number))
+        if ExifTags.IFD.Interop in directory:
+            directory[ExifTags.IFD.Interop] = _directory(exif, ExifTags.IFD.Interop)
+        if directory := {tag: value for tag, value in directory.items() if _is_writable(tag, value, number)}:
+            tags[number] = directory
+    return tags
+
+
+def _directory(exif: Image.Exif, number: int) -> dict[int, Any]:
+    try:
+        return dict(exif.get_ifd(number))
+    except UNREADABLE:
+        return {}
+
+
+def _values(directory: Mapping[int, Any]) -> dict[int, object]:
+    """The tags whose values, which Pillow decodes when asked, are not damaged."""
+    values: dict[int, object] = {}
+    for tag in directory:
+        with suppress(*UNREADABLE):
+            values[tag] = directory[tag]
+    return values
+
+
+def _is_writable(tag: int, value: object, group: int | None = None) -> bool:
+    """Whether Pillow can write a value that it read, which may be of a type or size that the tag does not have."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+    try:
+        directory[tag] = value
+        directory.tobytes()
+    except UNREADABLE:
+        return False
+    return True
+
+
+def parse(exif: bytes) -> Image.Exif:
+    """The block as Pillow's object."""
+    parsed = Image.Exif()
+    parsed.load(PREFIX + exif)
+    return parsed
+
+
+def resolution(exif: bytes | None) -> tuple[float, float] | tuple[()]:
+    """Pixels per inch, horizontal and vertical, if the block says them."""
+    tags = parse(exif) if exif else {}
+    unit = {2: 1.0, 3: 2.54}.get(tags.get(ExifTags.Base.ResolutionUnit, 2))
+    x, y = tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)
+    return (x * unit, y * unit) if x and y and unit else ()
+
+
+def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """The block with pixels per inch added, if it has none yet."""
+    parsed = parse(exif) if exif else Image.Exif()
+    if exif and ExifTags.Base.XResolution in parsed:
+        return exif
+    parsed[ExifTags.Base.XResolution], parsed[ExifTags.Base.YResolution] = dpi
+    parsed[ExifTags.Base.ResolutionUnit] = 2
+    try:
+        return parsed.tobytes().removeprefix(PREFIX)
+    except UNREADABLE:  # values that Pillow reads, but does not write
+        return exif or b""
+
+
+def _to_bytes(tags: Mapping[int, object]) -> bytes:
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        if isinstance(value, dict):
+            exif.get_ifd(tag).update(value)
+        else:
+            exif[tag] = value
+    return exif.tobytes().removeprefix(PREFIX)

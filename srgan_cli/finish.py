@@ -1,0 +1,49 @@
+"""What a user wants done with a picture beside enlarging it."""
+
+from dataclasses import dataclass, replace
+
+from PIL import ImageColor
+
+from srgan_cli.alpha import flatten
+from srgan_cli.errors import UsageError
+from srgan_cli.formats import Header
+from srgan_cli.images import Picture
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done with a picture before it is enlarged.
+
+    Attributes:
+        background: The colour to put it on, RGB from 0 to 255 in the picture's own colour space; None keeps its
+            transparency.
+        strip: Whether to leave out all that its file says beside the pixels and the colour profile.
+    """
+
+    background: tuple[int, int, int] | None = None
+    strip: bool = False
+
+    def apply(self, picture: Picture) -> Picture:
+        """The picture that is to be enlarged."""
+        if self.background:
+            picture = flatten(picture, self.background)
+        return replace(picture, metadata=picture.metadata.stripped()) if self.strip else picture
+
+    def header(self, header: Header) -> Header:
+        """The same of what is known before decoding."""
+        return replace(header, transparent=header.transparent and self.background is None)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """RGB from 0 to 255 of a colour's name or #rrggbb.
+
+    Raises:
+        UsageError: It is neither, or it is itself transparent.
+    """
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        red, green, blue, *alpha = 0, 0, 0, 0
+    if alpha not in ([], [255]):
+        raise UsageError(f"{text!r} is not a colour to put pictures on", "give a name such as white, or #rrggbb")
+    return red, green, blue

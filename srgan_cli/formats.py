@@ -1,0 +1,109 @@
+"""The file formats: their names, what each can hold, and whether a result fits."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from srgan_cli.errors import SrganError
+from srgan_cli.files import check_folder
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: Pillow's name, what it can hold, and how it is written.
+
+    Attributes:
+        name: Pillow's name.
+        suffixes: File name endings, lower case; the first is the usual one.
+        longest_side: Most pixels along a side, or None if the format sets no limit worth checking.
+        alpha: Whether it keeps an alpha channel.
+        sixteen_bits: Whether it keeps 16 bits a channel.
+        grey: Whether it knows grey; else grey is written as equal colours.
+        holds: The fields of `metadata.Metadata` that it can hold.
+        options: Arguments of `PIL.Image.Image.save`.
+        written: Whether pictures can be written in it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    longest_side: int | None = None
+    alpha: bool = False
+    sixteen_bits: bool = False
+    grey: bool = True
+    holds: tuple[str, ...] = ("icc_profile", "exif", "xmp", "iptc", "dpi")
+    options: dict[str, Any] = field(default_factory=dict)
+    written: bool = True
+
+
+WITHOUT_IPTC = ("icc_profile", "exif", "xmp", "dpi")  # WebP and AVIF have resolution as an EXIF tag only
+FORMATS = (
+    Format(
+        "PNG", (".png",), alpha=True, sixteen_bits=True, holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts")
+    ),
+    # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_500, options={"quality": 95, "subsampling": "4:4:4"}),
+    Format("WEBP", (".webp",), 16_383, alpha=True, grey=False, holds=WITHOUT_IPTC, options={"quality": 95}),
+    Format("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bits=True),
+    Format("BMP", (".bmp", ".dib"), holds=("dpi",)),
+    # 65,536 fits the file format; libavif, which nearly everybody uses, reads up to 32,768.
+    Format(
+        "AVIF",
+        (".avif",),
+        32_768,
+        alpha=True,
+        holds=WITHOUT_IPTC,
+        options={"quality": 90, "subsampling": "4:4:4"},
+    ),
+    Format("HEIF", (".heic", ".heif", ".hif"), written=False),
+)
+SUFFIXES = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a picture file before its pixels are decoded; sizes in pixels, as stored (not yet upright)."""
+
+    width: int
+    height: int
+    transparent: bool
+    sixteen_bits: bool
+
+
+def format_of(path: Path) -> Format:
+    """The format to write that a file name's ending stands for.
+
+    Raises:
+        SrganError: The ending is missing or unknown, or pictures are only read in that format.
+    """
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind is None or not kind.written:
+        accepted = " ".join(kind.suffixes[0] for kind in FORMATS if kind.written)
+        raise SrganError(
+            f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}", f"use one of {accepted}"
+        )
+    return kind
+
+
+def check_output(path: Path, header: Header, scale: int) -> None:
+    """Find out before any computing whether the enlarged picture can be written to `path`.
+
+    Raises:
+        SrganError: The format cannot hold the size, the transparency or the bits, or the folder cannot be written to.
+    """
+    kind = format_of(path)
+    side = scale * max(header.width, header.height)
+    if kind.longest_side and side > kind.longest_side:
+        raise SrganError(
+            f"{path}: {kind.name} holds at most {kind.longest_side:,} pixels a side, the result has {side:,}",
+            "write a .png or .tif instead",
+        )
+    if header.transparent and not kind.alpha:
+        raise SrganError(
+            f"{path}: {kind.name} cannot hold the picture's transparency",
+            "add --background COLOR, or write a .png, .webp, .avif or .tif instead",
+        )
+    if header.sixteen_bits and not kind.sixteen_bits:
+        raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
+    if path.is_dir():
+        raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
+    check_folder(path)

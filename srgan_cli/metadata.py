@@ -1,0 +1,156 @@
+"""What a picture file says beside its pixels, and how it is made true of an upright, enlarged picture."""
+
+import re
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from srgan_cli import exif as exif_blocks
+from srgan_cli.formats import Format
+
+IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
+IPTC_IN_TIFF = 33723
+IPTC_RESOURCE = 0x0404
+NAMES = {"icc_profile": "colour profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "dpi": "DPI", "texts": "texts"}
+LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28}  # a segment, less what stands before
+XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is kept of a picture file beside its pixels.
+
+    Attributes:
+        icc_profile: The colour profile's bytes, which the pixels are to be read with.
+        exif: The EXIF block, from its byte order on.
+        xmp: The XMP packet.
+        iptc: IPTC's records (IIM).
+        dpi: Pixels per inch, horizontal and vertical.
+        texts: PNG's texts: key, value.
+    """
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+
+    def stripped(self) -> "Metadata":
+        """Only the colour profile, since the colours would change without it."""
+        return Metadata(icc_profile=self.icc_profile)
+
+    def corrected(self, width: int, height: int) -> "Metadata":
+        """The same of an upright picture of `width` x `height` pixels; a damaged EXIF block is left out."""
+        exif = self.exif and exif_blocks.corrected(self.exif, width, height)
+        return replace(self, exif=exif or None, xmp=self.xmp and _corrected_xmp(self.xmp, width, height))
+
+    def fitted(self, kind: Format) -> tuple["Metadata", tuple[str, ...]]:
+        """What a format can hold, and the names of the rest."""
+        lost = [
+            field.name
+            for field in fields(self)
+            if (value := getattr(self, field.name)) and not _is_held(kind, field.name, value)
+        ]
+        without: dict[str, Any] = {name: () if name == "texts" else None for name in lost}
+        return replace(self, **without), tuple(NAMES[name] for name in lost)
+
+
+def _is_held(kind: Format, name: str, value: Any) -> bool:
+    if name == "icc_profile" and value[16:20] == b"GRAY" and not kind.grey:
+        return False
+    if kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]:
+        return False
+    return name in kind.holds
+
+
+def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
+    """The packet with orientation 1, this size, and no thumbnails."""
+    values = {
+        b"tiff:Orientation": 1,
+        b"tiff:ImageWidth": width,
+        b"tiff:ImageLength": height,
+        b"exif:PixelXDimension": width,
+        b"exif:PixelYDimension": height,
+    }
+    for name, value in values.items():
+        xmp = re.sub(XMP_VALUE % name, lambda match, n=name, v=value: n + match[1] + b"%d" % v, xmp)  # type: ignore[misc]
+    return re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", xmp, flags=re.DOTALL)
+
+
+def read(image: Image.Image) -> Metadata:
+    """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
+    xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
+    profile, iptc = image.info.get("icc_profile"), _iptc(image)
+    return Metadata(
+        icc_profile=_bytes(profile),
+        exif=exif,
+        xmp=_bytes(xmp.encode() if isinstance(xmp, str) else xmp),
+        iptc=_bytes(iptc),
+        dpi=_dpi(image, exif),
+        texts=_texts(image),
+    )
+
+
+def _bytes(value: Any) -> bytes | None:
+    """The value if it is of the type that it should be, which in a damaged file it may not."""
+    return value if isinstance(value, bytes) and value else None
+
+
+def _iptc(image: Image.Image) -> Any:
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        value = image.tag_v2.get(IPTC_IN_TIFF)
+        if isinstance(value, tuple):  # Photoshop calls the bytes 32-bit numbers
+            order = "<" if image.tag_v2.prefix == b"II" else ">"
+            with suppress(struct.error):
+                return struct.pack(f"{order}{len(value)}I", *value)
+        return value
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        return _from_hexadecimal(image.info.get(IPTC_IN_PNG, ""))
+    resources = image.info.get("photoshop")
+    return resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
+
+
+def _from_hexadecimal(text: str) -> bytes | None:
+    """The records in ImageMagick's text: a name, a length, and Photoshop resources in hexadecimal digits."""
+    try:
+        data = bytes.fromhex("".join(text.split()[2:]))
+    except ValueError:
+        return None
+    start = data.find(b"8BIM\x04\x04\0\0")
+    if start < 0:
+        return data
+    (size,) = struct.unpack_from(">I", data.ljust(start + 12, b"\0"), start + 8)
+    return data[start + 12 : start + 12 + size]
+
+
+def iptc_resource(iptc: bytes) -> bytes:
+    """The records as a Photoshop resource, which is how JPEG and PNG hold them."""
+    return b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+
+
+def _dpi(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
+    try:
+        x, y = (_whole(float(value)) for value in image.info.get("dpi") or exif_blocks.resolution(exif))
+    except exif_blocks.UNREADABLE:
+        return None
+    # Pillow calls a TIFF without a unit 1 dpi; JPEG holds 16 bits.
+    return (x, y) if 1 < x < 65_536 and 1 < y < 65_536 else None
+
+
+def _whole(dpi: float) -> float:
+    """The whole number that a PNG, which counts whole pixels per metre, meant."""
+    return round(dpi) if abs(dpi - round(dpi)) < 0.5 * 0.0254 else dpi
+
+
+def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return ()
+    return tuple(
+        (key, str(value))
+        for key, value in image.text.items()
+        if not key.startswith("Raw profile type ") and key != "XML:com.adobe.xmp"
+    )

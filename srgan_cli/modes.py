@@ -1,0 +1,109 @@
+"""Pillow's colour modes -> grey or RGB, with or without alpha."""
+
+import io
+from contextlib import suppress
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from srgan_cli.errors import SrganError
+
+GREY = ("1", "L", "LA", "La")
+COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
+SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+CONVERTED = ("CMYK", "LAB")  # by colour management; what results is sRGB
+SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
+UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
+
+
+def refuse_unsupported(mode: str) -> None:
+    """Say why pictures of a mode are not enlarged.
+
+    Raises:
+        SrganError: It is none of `SUPPORTED`.
+    """
+    if mode in UNSUPPORTED:
+        raise SrganError(
+            f"has {UNSUPPORTED[mode]} as pixels (mode {mode}), which have no agreed black and white",
+            "save it with 8 or 16 bits first",
+        )
+    if mode not in SUPPORTED:
+        raise SrganError(f"has the colour mode {mode}, which is not supported", "convert it to RGB first")
+
+
+def to_channels(image: Image.Image) -> tuple[np.ndarray, str]:
+    """The pixels of an image, as stored (not yet upright).
+
+    Palettes become the colours they stand for: grey if all in use are grey, unless the profile is for RGB.
+
+    Returns:
+        (H, W, 1 to 4) uint8 or uint16: grey or RGB, then alpha if the image has transparency; and what is to be said
+        about the conversion, if anything.
+
+    Raises:
+        SrganError: The mode is not supported.
+    """
+    refuse_unsupported(image.mode)
+    if image.mode in SIXTEEN_BITS:
+        return _sixteen_bits(image), ""
+    if image.mode == "CMYK":
+        return _from_cmyk(image)
+    if image.mode == "LAB":
+        return np.asarray(_to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))), ""
+    if image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
+    transparent = image.has_transparency_data
+    if image.mode in GREY or _is_grey_palette(image):
+        # Pillow goes from a transparent palette to LA through luma, which leaves grey as it is.
+        array = np.array(image.convert("LA" if transparent else "L"))
+        return array.reshape(*array.shape[:2], -1), ""
+    return np.array(image.convert("RGBA" if transparent else "RGB")), ""
+
+
+def drops_profile(mode: str) -> bool:
+    """Whether the pixels leave the colour space of the file, so that its profile is not theirs any more."""
+    return mode in CONVERTED
+
+
+def _sixteen_bits(image: Image.Image) -> np.ndarray:
+    grey = np.asarray(image).astype(np.uint16)[..., None]
+    key = image.info.get("transparency")
+    if key is None:
+        return grey
+    return np.concatenate([grey, np.where(grey == key, 0, 65535).astype(np.uint16)], axis=-1)
+
+
+def _is_grey_palette(image: Image.Image) -> bool:
+    if image.mode not in ("P", "PA") or image.info.get("icc_profile", b"")[16:20] == b"RGB ":
+        return False
+    used = np.unique(np.asarray(image.getchannel(0)))
+    palette = image.getpalette("RGB")
+    if palette is None:
+        return False
+    colours = np.resize(np.array(palette, np.uint8), (len(palette) // 3, 3))
+    colours = colours[used[used < len(colours)]]
+    return bool((colours == colours[:, :1]).all())
+
+
+def _from_cmyk(image: Image.Image) -> tuple[np.ndarray, str]:
+    profile = image.info.get("icc_profile")
+    if profile:
+        with suppress(ImageCms.PyCMSError, OSError, ValueError):  # a profile that is damaged, or not for CMYK
+            converted = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            return np.asarray(converted), "CMYK converted to sRGB through its profile"
+    return np.asarray(
+        image.convert("RGB")
+    ), f"CMYK converted to RGB {'without' if not profile else 'past a bad'} profile"
+
+
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image,
+        profile,
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        "RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None
+    return converted

@@ -1,0 +1,76 @@
+"""16 bits a channel, which Pillow has for grey without alpha only: recognised by the file's type, never by its values.
+
+tifffile and imagecodecs read what Pillow would cut down to 8 bits.
+"""
+
+import logging
+from typing import Any
+
+import numpy as np
+from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
+
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
+PREMULTIPLIED, ALPHA = 1, 2
+SILENT = logging.NullHandler()  # what matters in tifffile's warnings about damaged files is raised anyway
+
+
+def let_pillow_open_grey_with_alpha() -> None:
+    """Tell Pillow of the one kind of 16-bit TIFF that it does not recognise; `decode` reads it."""
+    for order in (b"II", b"MM"):
+        for extra in (PREMULTIPLIED, ALPHA):
+            key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
+            TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
+
+
+def is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether a picture that was opened, but not loaded, has 16 bits a channel that `decode` is needed for."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        return (
+            set(tags.get(BITS_PER_SAMPLE, (1,))) == {16}
+            and set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
+            and tags.get(PHOTOMETRIC) in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+        )
+    return isinstance(image, PngImagePlugin.PngImageFile) and "16" in str(image.tile[0].args)
+
+
+def decode(image: ImageFile.ImageFile) -> np.ndarray:
+    """(H, W, 1 to 4) uint16 as stored (not yet upright): grey or RGB, then alpha if there is any.
+
+    Raises:
+        Exception: Whatever a damaged file leads the decoders to.
+    """
+    assert image.fp is not None
+    image.fp.seek(0)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _decode_tiff(image.fp)
+    import imagecodecs
+
+    pixels = imagecodecs.png_decode(image.fp.read())
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _decode_tiff(file: Any) -> np.ndarray:
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(SILENT)
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        pixels = page.asarray()
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
+            pixels = np.moveaxis(pixels, 0, -1)
+        pixels = pixels.reshape(page.imagelength, page.imagewidth, -1)
+        colours = 3 if page.photometric == RGB else 1
+        if page.photometric == WHITE_IS_ZERO:
+            pixels[..., :colours] = 65535 - pixels[..., :colours]
+        extra = page.extrasamples[0] if page.extrasamples else 0
+        if extra == PREMULTIPLIED:
+            return _divide_by_alpha(pixels[..., : colours + 1])
+        return pixels[..., : colours + (extra == ALPHA)]
+
+
+def _divide_by_alpha(pixels: np.ndarray) -> np.ndarray:
+    alpha = pixels[..., -1:]
+    colour = np.minimum(np.rint(pixels[..., :-1] * (65535 / np.maximum(alpha, 1))), 65535)
+    return np.concatenate([colour.astype(np.uint16), alpha], axis=-1)

@@ -1,0 +1,212 @@
+"""What a file says beside its pixels is kept and made true of the result."""
+
+import io
+import json
+import shutil
+import struct
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import ExifTags, Image, ImageCms
+
+from srgan_cli import images
+from srgan_cli.encoding import encode
+from srgan_cli.exif import corrected
+from srgan_cli.formats import FORMATS, format_of
+from srgan_cli.images import Picture
+from srgan_cli.metadata import Metadata
+
+WRITTEN = [kind for kind in FORMATS if kind.written]
+SUFFIXES = [kind.suffixes[0] for kind in WRITTEN]
+MAKER_NOTE = b"what only the maker understands, where it was"
+CAPTION = b"A flower"
+IPTC = b"\x1c\x02\x78" + struct.pack(">H", len(CAPTION)) + CAPTION
+XMP = b"""<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>
+<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about=''
+ xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:exif='http://ns.adobe.com/exif/1.0/'
+ xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmlns:dc='http://purl.org/dc/elements/1.1/'
+ tiff:Orientation="6" exif:PixelXDimension='20' xmp:Rating='4'>
+<exif:PixelYDimension>12</exif:PixelYDimension><dc:source>Order 6</dc:source>
+<xmp:Thumbnails><rdf:Alt><rdf:li>stale</rdf:li></rdf:Alt></xmp:Thumbnails>
+</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end='w'?>"""
+
+
+def exif_block(order: str = "<") -> bytes:
+    """A camera's EXIF: turned, with GPS, a maker's note, and a thumbnail in a second directory."""
+    exif = Image.Exif()
+    exif.endian = order
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Copyright] = "Kodak", "Ann"
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = 6, 20, 12
+    exif.get_ifd(ExifTags.IFD.Exif).update(
+        {0xA002: 20, 0xA003: 12, 0x829A: 1 / 125, ExifTags.Base.MakerNote: MAKER_NOTE, 0x9003: "2024:05:06 07:08:09"}
+    )
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 15.0), 3: "E", 4: (13.0, 24.0, 0.0)})
+    block = bytearray(exif.tobytes().removeprefix(b"Exif\0\0"))
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (16, 12), "red").save(thumbnail, "JPEG")
+    second = len(block)
+    entries = ((0x0103, 3, 6), (0x0201, 4, second + 2 + 3 * 12 + 4), (0x0202, 4, thumbnail.tell()))
+    block += struct.pack(order + "H", 3)
+    for tag, kind, value in entries:
+        block += struct.pack(order + ("HHIHH" if kind == 3 else "HHII"), tag, kind, 1, value, *[0] * (kind == 3))
+    block += struct.pack(order + "I", 0) + thumbnail.getvalue()
+    (count,) = struct.unpack_from(order + "H", block, 8)
+    struct.pack_into(order + "I", block, 10 + 12 * count, second)
+    return bytes(block)
+
+
+@cache
+def profile() -> bytes:
+    """A colour profile that only its bytes tell from others."""
+    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return struct.pack(">I", len(standard) + 4) + standard[4:] + b"mine"
+
+
+def everything() -> Metadata:
+    return Metadata(profile(), exif_block(), XMP, IPTC, (300.0, 300.0), (("Title", "Flower"),))
+
+
+@pytest.fixture(params=[kind for kind in WRITTEN if kind.name != "BMP"], ids=lambda kind: kind.name)
+def source(request: pytest.FixtureRequest, photo: np.ndarray, tmp_path: Path) -> Path:
+    """A 20x12 picture lying on its side, 12x20 when seen, with all that its format can say."""
+    kind = request.param
+    path = tmp_path / f"in{kind.suffixes[0]}"
+    with path.open("wb") as file:
+        encode(photo[:12, :20], everything().fitted(kind)[0], kind, file)
+    return path
+
+
+def enlarged(source: Path, target: Path, strip: bool = False) -> tuple[str, ...]:
+    """Enlarge by repetition; what the target cannot hold."""
+    picture = images.read_picture(source)
+    said = picture.metadata.stripped() if strip else picture.metadata
+    colour = picture.colour.repeat(4, 0).repeat(4, 1)
+    return images.write_picture(Picture(colour, metadata=said), target)
+
+
+def exiftool(path: Path) -> dict[str, Any]:
+    """What a program that we did not write reads in a file."""
+    if not shutil.which("exiftool"):
+        pytest.skip("needs exiftool")
+    output = subprocess.check_output(["exiftool", "-json", "-G1", "-n", "-a", "-struct", path])
+    (tags,) = json.loads(output)
+    return tags
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_everything_is_kept_and_right(source: Path, tmp_path: Path, suffix: str) -> None:
+    lost = enlarged(source, tmp_path / f"out{suffix}")
+    kind, came_from = format_of(tmp_path / f"out{suffix}"), format_of(source)
+    said = images.read_picture(tmp_path / f"out{suffix}").metadata
+    assert set(lost) == set(images.read_picture(source).metadata.fitted(kind)[1])
+    with Image.open(tmp_path / f"out{suffix}") as result:
+        assert result.size == (48, 80)
+        result.load()
+        exif = result.getexif()
+        assert exif.get(ExifTags.Base.Orientation, 1) == 1
+        if "icc_profile" in kind.holds:
+            assert result.info["icc_profile"] == profile()
+        if "exif" in kind.holds:
+            assert exif[ExifTags.Base.Make] == "Kodak"
+            assert exif.get_ifd(ExifTags.IFD.GPSInfo)[2] == (52.0, 30.0, 15.0)
+            inner = exif.get_ifd(ExifTags.IFD.Exif)
+            assert (inner[0xA002], inner[0xA003]) == (48, 80)
+            assert MAKER_NOTE in (said.exif or b"")
+            assert not exif.get_ifd(ExifTags.IFD.IFD1)
+    if "xmp" in kind.holds:
+        assert said.xmp is not None
+        assert b'Orientation="6"' not in said.xmp
+        assert b"exif:PixelXDimension='48'" in said.xmp
+        assert b"<exif:PixelYDimension>80<" in said.xmp
+        assert b"Order 6" in said.xmp
+        assert b"stale" not in said.xmp
+    if "iptc" in kind.holds and "iptc" in came_from.holds:
+        assert said.iptc == IPTC
+    assert lost or said.dpi == pytest.approx((300, 300), abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".bmp"])
+def test_exiftool_agrees(source: Path, tmp_path: Path, suffix: str) -> None:
+    enlarged(source, tmp_path / f"out{suffix}")
+    tags = exiftool(tmp_path / f"out{suffix}")
+    assert not {key: value for key, value in tags.items() if "Warning" in key or "Error" in key}
+    assert tags.get("IFD0:Orientation", 1) == 1
+    assert "IFD1" not in {key.split(":")[0] for key in tags}
+    assert tags["IFD0:Make"] == "Kodak"
+    assert tags["IFD0:Copyright"] == "Ann"
+    assert (tags["ExifIFD:ExifImageWidth"], tags["ExifIFD:ExifImageHeight"]) == (48, 80)
+    assert tags["ExifIFD:DateTimeOriginal"] == "2024:05:06 07:08:09"
+    assert tags["ExifIFD:ExposureTime"] == pytest.approx(1 / 125)
+    assert tags["GPS:GPSLatitude"] == pytest.approx(52.504, abs=1e-3)
+    assert tags.get("XMP-tiff:Orientation", 1) == 1
+    assert tags["XMP-xmp:Rating"] == 4
+    resolution = {
+        ".png": "PNG-pHYs:PixelsPerUnitX",
+        ".jpg": "JFIF:XResolution",
+    }.get(suffix, "IFD0:XResolution")
+    assert tags[resolution] == (11811 if suffix == ".png" else 300)
+    if {suffix, source.suffix} <= {".png", ".jpg", ".tif"}:
+        assert tags["IPTC:Caption-Abstract"] == "A flower"
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".bmp"])
+def test_strip_leaves_only_the_profile(source: Path, tmp_path: Path, suffix: str) -> None:
+    enlarged(source, tmp_path / f"out{suffix}", strip=True)
+    assert images.read_picture(tmp_path / f"out{suffix}").metadata == Metadata(icc_profile=profile())
+    groups = {key.split(":")[0] for key in exiftool(tmp_path / f"out{suffix}")} - (
+        {"IFD0"} if suffix == ".tif" else set()
+    )
+    assert not groups & {"IFD0", "ExifIFD", "GPS", "IPTC", "XMP-tiff", "XMP-xmp"}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_only_what_became_untrue_changes_in_an_exif_block(order: str) -> None:
+    before = exif_block(order)
+    after = corrected(before, 48, 80)
+    assert after is not None
+    assert len(after) < len(before)
+    assert b"\xff\xd8\xff" in before
+    assert b"\xff\xd8\xff" not in after
+    assert after.index(MAKER_NOTE) == before.index(MAKER_NOTE)
+    assert sum(a != b for a, b in zip(before, after, strict=False)) < 20
+    assert corrected(after, 48, 80) == after
+
+
+@pytest.mark.parametrize("size", range(0, 400, 7))
+def test_a_damaged_exif_block_is_left_out_or_harmless(size: int) -> None:
+    for block in (exif_block()[:size], b"II*\0" + bytes([255]) * size):
+        corrected(block, 4, 4)
+
+
+def test_what_is_too_long_for_jpeg_is_left_out_and_said(photo: np.ndarray, tmp_path: Path) -> None:
+    said = Metadata(xmp=XMP + b" " * 70_000, iptc=IPTC * 10_000, texts=(("Title", "Flower"),))
+    assert images.write_picture(Picture(photo, metadata=said), tmp_path / "p.jpg") == ("XMP", "IPTC", "texts")
+    assert images.write_picture(Picture(photo, metadata=said), tmp_path / "p.tif") == ("texts",)
+    assert images.read_picture(tmp_path / "p.tif").metadata.iptc == IPTC * 10_000
+
+
+def test_texts_go_from_png_to_png(photo: np.ndarray, tmp_path: Path) -> None:
+    images.write_picture(Picture(photo, metadata=everything()), tmp_path / "p.png")
+    assert images.read_picture(tmp_path / "p.png").metadata.texts == (("Title", "Flower"),)
+
+
+@pytest.mark.parametrize(
+    "block", [b"", b"nonsense", b"II*\0" + bytes(200), exif_block()[:30], exif_block()[:90]], ids=len
+)
+def test_a_picture_with_damaged_exif_is_still_a_picture(photo: np.ndarray, tmp_path: Path, block: bytes) -> None:
+    for suffix in (".jpg", ".png", ".webp"):
+        Image.fromarray(photo).save(tmp_path / f"in{suffix}", exif=b"Exif\0\0" + block, lossless=True)
+        picture = images.read_picture(tmp_path / f"in{suffix}")
+        for out in SUFFIXES:
+            images.write_picture(picture, tmp_path / f"out{out}")
+
+
+def test_values_of_wrong_types_are_left_out(photo: np.ndarray, tmp_path: Path) -> None:
+    numbers = [(tag, 4, 1, 7, True) for tag in (33723, 34675)]
+    tifffile.imwrite(tmp_path / "p.tif", photo, photometric="rgb", metadata=None, software=False, extratags=numbers)
+    assert images.read_picture(tmp_path / "p.tif").metadata == Metadata()

@@ -1,0 +1,132 @@
+"""16 bits a channel stay 16 bits, told by the file's type and never by its values."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from srgan_cli import images
+from srgan_cli.errors import SrganError
+from srgan_cli.images import Picture
+from srgan_cli.metadata import Metadata
+from srgan_cli.upscaling import Options, Upscaler
+
+
+def dark(channels: int, height: int = 12, width: int = 20) -> np.ndarray:
+    """(height, width, channels) uint16, every value under 256."""
+    return np.arange(height * width * channels, dtype=np.uint16).reshape(height, width, channels) % 251
+
+
+def check(path: Path, expected: np.ndarray, tolerance: int = 0) -> None:
+    header, picture = images.read_header(path), images.read_picture(path)
+    assert header.sixteen_bits
+    assert header.transparent == (expected.shape[-1] in (2, 4))
+    pixels = images.to_array(picture)
+    assert pixels.dtype == np.uint16
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_what_is_written_is_read(tmp_path: Path, suffix: str, channels: int) -> None:
+    path, pixels = tmp_path / f"p{suffix}", dark(channels)
+    said = Metadata(icc_profile=b"profile" * 100, xmp=b"packet", dpi=(300, 300))
+    picture = Picture(images.from_array(pixels).colour, images.from_array(pixels).alpha, said)
+    assert images.write_picture(picture, path) == ()
+    check(path, pixels)
+    assert images.read_picture(path).metadata == said
+    decode = imagecodecs.png_decode if suffix == ".png" else imagecodecs.tiff_decode
+    np.testing.assert_array_equal(decode(path.read_bytes()).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"byteorder": ">"},
+        {"compression": "lzw", "predictor": True},
+        {"compression": "zlib", "tile": (16, 16)},
+        {"planarconfig": "separate"},
+        {"compression": "deflate", "rowsperstrip": 5, "bigtiff": True},
+    ],
+    ids=str,
+)
+def test_tiffs_of_other_programs_are_read(tmp_path: Path, channels: int, options: dict[str, Any]) -> None:
+    pixels = dark(channels)
+    separate = options.get("planarconfig") == "separate"
+    if separate and channels == 1:
+        pytest.skip("nothing to separate")
+    stored = np.moveaxis(pixels, -1, 0) if separate else pixels.squeeze()
+    photometric = "rgb" if channels > 2 else "minisblack"
+    extra = ["unassalpha"] if channels in (2, 4) else None
+    options = {"planarconfig": "contig" if channels > 1 else None, **options}
+    tifffile.imwrite(tmp_path / "p.tif", stored, photometric=photometric, extrasamples=extra, metadata=None, **options)
+    check(tmp_path / "p.tif", pixels)
+
+
+def test_white_can_be_zero(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0], photometric="miniswhite", metadata=None)
+    check(tmp_path / "p.tif", 65535 - dark(1))
+
+
+def test_colours_multiplied_by_alpha_are_divided(tmp_path: Path) -> None:
+    pixels = dark(4) * 200
+    pixels[..., 3] = np.arange(1, 241).reshape(12, 20) * 273
+    premultiplied = pixels.copy()
+    premultiplied[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 65535))
+    tifffile.imwrite(tmp_path / "p.tif", premultiplied, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
+    read = images.to_array(images.read_picture(tmp_path / "p.tif"))
+    solid = pixels[..., 3] > 30_000
+    assert np.abs(read[solid].astype(int) - pixels[solid]).max() <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_becomes_alpha(tmp_path: Path, channels: int) -> None:
+    pixels = np.full((4, 4, channels), 300, np.uint16)
+    pixels[1, 2] = 7
+    png = imagecodecs.png_encode(pixels.squeeze())
+    key = b"tRNS" + struct.pack(">H", 7) * channels
+    chunk = struct.pack(">I", len(key) - 4) + key + struct.pack(">I", zlib.crc32(key))
+    (tmp_path / "p.png").write_bytes(png[:33] + chunk + png[33:])
+    alpha = np.full((4, 4, 1), 65535, np.uint16)
+    alpha[1, 2] = 0
+    check(tmp_path / "p.png", np.concatenate([pixels, alpha], axis=-1))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_damaged_files_are_one_sentence(tmp_path: Path, suffix: str, channels: int) -> None:
+    picture = images.from_array(np.random.default_rng(0).integers(0, 65535, (40, 40, channels), np.uint16))
+    images.write_picture(picture, tmp_path / f"p{suffix}")
+    whole = (tmp_path / f"p{suffix}").read_bytes()
+    for size in (20, 60, len(whole) // 2, len(whole) - 40):
+        (tmp_path / f"p{suffix}").write_bytes(whole[:size])
+        with pytest.raises(SrganError, match=rf"p\{suffix}: (cannot be read|is not a picture)"):
+            images.read_picture(tmp_path / f"p{suffix}")
+
+
+def test_signed_numbers_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0].astype(np.int16), metadata=None)
+    with pytest.raises(SrganError, match=r"p\.tif"):
+        images.read_picture(tmp_path / "p.tif")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.ndarray, channels: int) -> None:
+    colour = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 2 % 256
+    images.write_picture(Picture(colour), tmp_path / "in.png")
+    upscaler = Upscaler(Options(precision="float32"))
+    images.write_picture(upscaler.upscale(images.read_picture(tmp_path / "in.png")), tmp_path / "out.png")
+    sr = images.read_picture(tmp_path / "out.png").colour
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.mode == ("I;16" if channels == 1 else "RGB")
+    assert sr.dtype == np.uint16
+    assert sr.mean() < 2_000
+    assert len(np.unique(sr)) > 256
