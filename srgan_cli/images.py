@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_folder, reason, replacing
+from srgan_cli.files import reason, replacing
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Format:
     alpha: bool = False
     sixteen_bits: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether there is a quality to choose."""
+        return "quality" in self.options
 
 
 FORMATS = (
@@ -122,7 +127,7 @@ def check_output(path: Path, header: Header, scale: int) -> None:
     """Find out before any computing whether the enlarged picture can be written to `path`.
 
     Raises:
-        SrganError: The format cannot hold the size, the transparency or the bits, or the folder cannot be written to.
+        SrganError: The format cannot hold the size, the transparency or the bits.
     """
     kind = format_of(path)
     side = scale * max(header.width, header.height)
@@ -137,18 +142,19 @@ def check_output(path: Path, header: Header, scale: int) -> None:
         )
     if header.sixteen_bits and not kind.sixteen_bits:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
-    if path.is_dir():
-        raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    check_folder(path)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, file: BinaryIO | None = None) -> Header:
     """Size and kind of the picture file at `path`, without decoding it.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
 
     Raises:
         SrganError: There is no picture that can be read.
     """
-    with _open(path) as image:
+    with _open(path, file) as image:
         return _header(image)
 
 
@@ -264,12 +270,30 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
-def write_picture(picture: Picture, path: Path) -> None:
+def write_picture(picture: Picture, path: Path, quality: int | None = None) -> None:
     """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
+
+    Args:
+        picture: What to write.
+        path: Where to.
+        quality: 1 to 100, for formats that lose something; None for the usual.
 
     Raises:
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
     with replacing(path) as temporary, temporary.open("xb") as file:
-        to_pil(picture).save(file, kind.name, icc_profile=picture.icc_profile, **kind.options)
+        encode(picture, kind, cast(BinaryIO, _WithoutDescriptor(file)), quality)
+
+
+class _WithoutDescriptor:
+    """A file that encoders written in C cannot write to by themselves: they would not say that the disk is full."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.seek, self.tell, self.flush = file.write, file.seek, file.tell, file.flush
+
+
+def encode(picture: Picture, kind: Format, file: BinaryIO, quality: int | None = None) -> None:
+    """Write a picture to an open file; see `write_picture`."""
+    options = kind.options | ({"quality": quality} if quality and kind.lossy else {})
+    to_pil(picture).save(file, kind.name, icc_profile=picture.icc_profile, **options)

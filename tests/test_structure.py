@@ -11,10 +11,11 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
-    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs"},
+    {"images", "alpha", "charts", "tiling", "metrics", "degradation", "pairs", "released", "runs"}
+    | {"sources", "naming", "jobs", "outcomes"},
     {"layers", "model", "fusion", "device", "inference", "data", "losses", "lpips", "optimization", "summaries"},
-    {"upscaling", "validation", "training", "evaluation", "tables", "report"},
-    {"console", "parameters", "cli"},
+    {"upscaling", "batch", "validation", "training", "evaluation", "tables", "report"},
+    {"console", "account", "boundary", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (
     set(),
