@@ -29,6 +29,7 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
     for job in jobs:
+        on_pixels(0)  # a place to stop at
         started = time.perf_counter()
         try:
             lr_size, sr_size = _run(upscale, job, on_pixels)

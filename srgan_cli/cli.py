@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from srgan_cli import __version__
-from srgan_cli.boundary import errors_as_exit_codes, stop_signals
+from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import check_folder, replacing
 from srgan_cli.options import TrainOptions, read_toml, with_absolute_paths
@@ -120,15 +120,18 @@ def upscale(
         account.start(plan)
         if plan.jobs and not dry_run:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            with console.native_stderr_closed():
+            with loading():
                 from srgan_cli.upscaling import Options, Upscaler
 
                 options = Options(model, tile, halo, device, precision, self_ensemble, seamless)
                 upscaler = Upscaler(options, account.say)
             account.say(f"{model} on {upscaler.device} in {upscaler.precision}")
             account.setup = {"model": model, "device": upscaler.device, "precision": upscaler.precision}
-            with console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _):
-                for outcome in batch.run_jobs(upscaler.upscale, plan.jobs, advance):
+            with (
+                stop_signals() as stopped,
+                console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _),
+            ):
+                for outcome in batch.run_jobs(upscaler.upscale, plan.jobs, unless_stopped(advance, stopped)):
                     account.enter(outcome)
         if not account.close():
             raise typer.Exit(1)
@@ -166,7 +169,7 @@ def train(
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with console.native_stderr_closed():
+        with loading():
             from srgan_cli import training
             from srgan_cli.device import is_chief
 
@@ -218,7 +221,7 @@ def evaluate(
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with console.native_stderr_closed():
+        with loading():
             from srgan_cli import evaluation, tables
             from srgan_cli.lpips import Lpips
             from srgan_cli.metrics import METRICS

@@ -93,7 +93,7 @@ class Upscaler:
         height, width, _ = pixels.shape
         edge, inner = self.halo, SCALE * self.halo
         wrapped = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
-        sr = self._enlarge_tiled(wrapped, lambda _: None)
+        sr = self._enlarge_tiled(wrapped, lambda _: on_pixels(0))
         on_pixels(height * width)
         return sr[inner : inner + SCALE * height, inner : inner + SCALE * width]
 
