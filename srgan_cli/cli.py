@@ -75,9 +75,11 @@ def upscale(
         str | None, typer.Option(help="Put behind each name.", show_default="_x4 beside inputs, else nothing")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(help="png, jpeg, webp, tiff or bmp.", show_default="that of the input")
+        str | None, typer.Option(help="Such as png, jpeg, webp or tiff.", show_default="that of the input")
     ] = None,
-    quality: Annotated[int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP.", show_default="95")] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG and the like.", show_default="high")
+    ] = None,
     model: Annotated[str, typer.Option(help="Released weights by name, a .keras file, or a run folder.")] = "srresnet",
     tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = 64,
     halo: Annotated[

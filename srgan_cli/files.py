@@ -53,6 +53,8 @@ def _host() -> str:
 
 
 def _is_running(process: int) -> bool:
+    if os.name == "nt":  # the same call would press Ctrl-C there
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

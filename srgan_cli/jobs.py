@@ -79,8 +79,8 @@ def plan_jobs(
     Args:
         inputs: What `sources.Search.add` takes.
         destination: Where results go.
-        existing: What is done about files that are there. The one named as output is always replaced, an input that
-            was not named so never.
+        existing: What is done about files that are there. The one named as output is not refused, an input that was
+            not named so never replaced.
         recursive: Whether the folders inside an input folder are meant too; they are kept below the output folder.
 
     Raises:
@@ -142,7 +142,9 @@ def _checked(
     jobs, outcomes = [], list(settled)
     for source, target in work:
         try:
-            if not targets.stdout and _is_done(target, protected, "overwrite" if targets.named else existing):
+            if not targets.stdout and _is_done(
+                target, protected, existing if not targets.named or existing == "skip" else "overwrite"
+            ):
                 outcomes.append(Outcome(source.path, target, skipped=True))
                 continue
             if not (targets.stdout or targets.folder):

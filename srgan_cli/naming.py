@@ -1,5 +1,6 @@
 """Where the result of each picture goes."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from srgan_cli import SCALE, images
 from srgan_cli.errors import UsageError
 from srgan_cli.images import Format
-from srgan_cli.sources import STDIN, Source
+from srgan_cli.sources import Source
 
 STDOUT = "-"
 USUAL_SUFFIX = f"_x{SCALE}"
@@ -59,7 +60,11 @@ class Destination:
     @property
     def folder(self) -> Path | None:
         """The folder that `output` names if it certainly names one."""
-        if self.output and self.output != STDOUT and (self.output.endswith("/") or Path(self.output).is_dir()):
+        if (
+            self.output
+            and self.output != STDOUT
+            and (self.output.endswith(("/", os.sep)) or Path(self.output).is_dir())
+        ):
             return Path(self.output)
         return None
 
@@ -93,15 +98,15 @@ def name_targets(sources: Sequence[Source], destination: Destination, single: bo
         UsageError: Several pictures are to go into one file.
     """
     output = destination.output
-    to_stdout = output == STDOUT or (output is None and [source.path for source in sources] == [Path(STDIN)])
-    if to_stdout:
+    from_stdin = [source.content is not None for source in sources]
+    if output == STDOUT or (output is None and from_stdin == [True]):
         _require_one(sources, "stdout")
         if sys.stdout.isatty():
             raise UsageError("stdout is a terminal, which shows no pictures", "name a file with -o, or add > out.png")
         return Targets([_name(source, destination, "", Path("stdout")) for source in sources], stdout=True)
     if output is None:
         suffix = USUAL_SUFFIX if destination.suffix is None else destination.suffix
-        return Targets([_name(source, destination, suffix, source.path) for source in sources])
+        return Targets([_name(source, destination, suffix, source.beside) for source in sources])
     if not destination.folder and (single or Path(output).suffix.lower() in images.SUFFIXES):
         _require_one(sources, output)
         _check_named(Path(output), destination)

@@ -42,6 +42,11 @@ class Source:
     named: bool = True
     content: bytes | None = field(default=None, repr=False)
 
+    @property
+    def beside(self) -> Path:
+        """What a file that lies beside it is called like."""
+        return self.path if self.content is None else self.place
+
 
 class Search:
     """Collects the pictures that inputs stand for.
@@ -146,7 +151,9 @@ class Search:
             return
         yield from (Path(entry.path) for entry in entries if entry.path not in folders)
         for path in map(Path, folders if self._recursive else ()):
-            if not (path.name.startswith(".") or path.is_symlink() or self._holds_results(path, folder)):
+            if path.is_symlink():  # it may lead around in a circle
+                self.passed_over["links to folders"] += 1
+            elif not (path.name.startswith(".") or self._holds_results(path, folder)):
                 yield from self._walk(path)
 
     def _matches(self, pattern: str, root: Path) -> Iterator[Path]:

@@ -101,6 +101,14 @@ def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
     assert plan("in", recursive=True).passed_over == {"hidden": 1, "no pictures": 1}
 
 
+def test_links_to_folders_are_not_followed_those_to_files_are(folder: Path) -> None:
+    (folder / "deep" / "around").symlink_to("..")
+    (folder / "linked.png").symlink_to("b.png")
+    found = plan("in", recursive=True, output="out")
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png", "linked.png", "c.jpg"]
+    assert found.passed_over["links to folders"] == 1
+
+
 def test_brackets_are_a_name_where_there_is_such_a_file(folder: Path) -> None:
     Image.new("RGB", (6, 4)).save(folder / "[ab].png")
     assert targets("in/[ab].png") == ["in/[ab].png in/[ab]_x4.png"]
@@ -139,6 +147,8 @@ def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatc
     for output, target in (("out/", "out/stdin.webp"), ("a.webp", "a.webp")):
         monkeypatch.setattr("sys.stdin", Stdin(content))
         assert targets("-", output=output, format="webp") == [f"- {target}"]
+    monkeypatch.setattr("sys.stdin", Stdin(content))
+    assert targets("-", "in/b.png") == ["- stdin_x4.jpg", "in/b.png in/b_x4.png"]
     monkeypatch.setattr("sys.stdin", Stdin(b""))
     with pytest.raises(UsageError, match="nothing is piped"):
         plan("-")
@@ -170,6 +180,7 @@ def test_what_is_there_can_be_skipped_even_if_the_input_is_damaged(folder: Path)
     found = plan("in", existing="skip")
     assert [job.source.name for job in found.jobs] == ["A.PNG"]
     assert [(str(outcome.target), outcome.skipped) for outcome in found.settled] == [("in/b_x4.png", True)]
+    assert plan("in/A.PNG", output="in/b_x4.png", existing="skip").settled[0].skipped
 
 
 @pytest.mark.usefixtures("folder")
