@@ -5,7 +5,6 @@ Heavy libraries are imported inside the commands, so that help and usage errors 
 
 import os
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from srgan_cli import __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import check_folder, replacing
-from srgan_cli.options import TrainOptions, read_toml, with_absolute_paths
+from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
 
 app = typer.Typer(
@@ -164,10 +163,8 @@ def train(
         from srgan_cli.runs import RunFolder
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
-        run = RunFolder(resume or output)
-        if resume:
-            values = {**asdict(run.read_options()), **values}
-        options = TrainOptions.from_mapping(with_absolute_paths(values), "options")
+        values, run = with_absolute_paths(values), RunFolder(resume or output)
+        options = resumed(run.read_options(), values) if resume else TrainOptions.from_mapping(values, "options")
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -211,7 +208,7 @@ def evaluate(
 ) -> None:
     """Measure models on pictures, always beside bicubic interpolation, as the papers do.
 
-    Example: srgan eval --data Set5/HR --lr-data Set5/LR_x4 --report set5.html
+    Example: srgan eval --data Set5 --lr-data Set5/LR_x4 --report set5.html
     """
     with errors_as_exit_codes(debug):
         from srgan_cli import console

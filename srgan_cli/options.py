@@ -5,7 +5,7 @@ Nothing heavy is imported here, so that the command line can be built from it at
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -16,6 +16,7 @@ Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
 Stage = Literal["pretrain", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "adversarial")
+FIXED = ("filters", "residual_blocks", "start", "average")  # what a backup is made of
 HR_MULTIPLE = 16  # the strides of the discriminator
 
 
@@ -127,6 +128,22 @@ class TrainOptions(DataOptions):
             if limits[name] is not None and value is not None and value < limits[name]:
                 raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
         return cls(**checked)
+
+
+def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
+    """The options of a run that goes on with some of them changed.
+
+    Raises:
+        UsageError: A backup does not fit such a change.
+    """
+    options = TrainOptions.from_mapping({**asdict(saved), **changes}, "options")
+    for name in FIXED:
+        before, after = getattr(saved, name), getattr(options, name)
+        if before != after:
+            raise UsageError(
+                f"{name} is {before} in this run and cannot become {after}", "leave it, or start a new run with --from"
+            )
+    return options
 
 
 def read_toml(path: Path | None) -> dict[str, Any]:

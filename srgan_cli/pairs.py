@@ -31,13 +31,15 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None) -> list[Pair]:
     """The pictures of a folder with their LR pictures.
 
     Args:
-        hr_folder: Holds `NAME.png`, `NAME_HR.png` or `NAME_GT.png`.
+        hr_folder: Holds `NAME.png`, `NAME_HR.png` or `NAME_GT.png`, or has no pictures but a folder HR of such.
         lr_folder: Holds `NAME.png`, `NAMEx4.png`, `NAME_x4.png` or `NAME_LR.png`; None if LR is to be made. It may be
             the same folder, with names that are marked.
 
     Raises:
         SrganError: A folder has no pictures, two are called the same, or one has no partner in the other folder.
     """
+    if hr_folder.is_dir() and not pictures_in(hr_folder) and (hr_folder / "HR").is_dir():
+        hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
     hr_files = [path for path in pictures if HR_MARK.search(path.stem)] or pictures
     hr_by_name = {HR_MARK.sub("", path.stem): path for path in hr_files}

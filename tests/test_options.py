@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.options import TrainOptions, with_absolute_paths
+from srgan_cli.options import TrainOptions, resumed, with_absolute_paths
 
 
 def test_the_defaults_are_the_reference_implementation_s() -> None:
@@ -57,3 +57,11 @@ def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     values = with_absolute_paths({"data": "faces/*.png", "start": "srresnet", "steps": 3})
     assert values == {"data": str(tmp_path / "faces" / "*.png"), "start": "srresnet", "steps": 3}
+
+
+def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
+    saved = TrainOptions(data="faces", filters=8, average=0.9)
+    assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}).steps == 5
+    for name, value in (("filters", 16), ("average", 0.0), ("start", "srresnet")):
+        with pytest.raises(UsageError, match=f"{name} is .* in this run and cannot become"):
+            resumed(saved, {name: value})

@@ -63,9 +63,17 @@ def test_an_empty_folder_says_where_the_pictures_are(tmp_path: Path) -> None:
     with pytest.raises(SrganError, match="no pictures in this folder") as caught:
         find_pairs(set5, None)
     assert caught.value.hint == "name a folder of pictures"
-    folder_of(set5 / "HR", ["a.png"])
+    folder_of(set5 / "original", ["a.png"])
     with pytest.raises(SrganError) as caught:
         find_pairs(set5, None)
-    assert str(set5 / "HR") in caught.value.hint
+    assert str(set5 / "original") in caught.value.hint
     with pytest.raises(SrganError, match="there is no such folder"):
         find_pairs(tmp_path / "nowhere", None)
+
+
+def test_a_set_s_hr_folder_is_found(tmp_path: Path) -> None:
+    set5 = folder_of(tmp_path / "Set5", [])
+    folder_of(set5 / "HR", ["a.png"])
+    folder_of(set5 / "LR_x4", ["a.png"])
+    assert [pair.hr for pair in find_pairs(set5, None)] == [set5 / "HR" / "a.png"]
+    assert [pair.lr for pair in find_pairs(set5, set5 / "LR_x4")] == [set5 / "LR_x4" / "a.png"]
