@@ -117,6 +117,8 @@ class Search:
             elif glob.has_magic(text) and not path.exists():
                 root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
                 self._add_all(path, root, self._matches(text, root), f"{path}: no pictures are named like this")
+            elif _is_special(path):
+                self._fail(path, f"{path}: is a pipe or device, not a file", f"write srgan upscale - < {path}")
             else:
                 self._keep(Source(path, Path(path.name), recognise(path)))
         except OSError as error:  # such as a name that is too long
@@ -136,7 +138,8 @@ class Search:
             self.passed_over["hidden"] += 1
             return None
         kind = recognise(path)
-        if path.suffix.lower() not in images.SUFFIXES and (kind is None or not _opens(path)):
+        named_like_one = path.suffix.lower() in images.SUFFIXES and not _is_special(path)
+        if not named_like_one and (kind is None or not _opens(path)):
             self.passed_over["no pictures"] += 1
             return None
         return Source(path, path.relative_to(root), kind, named=False)
@@ -188,7 +191,7 @@ def pictures_in(folder: Path) -> list[Path]:
 def recognise(path: Path) -> Format | None:
     """The format that a file's first bytes tell; None for all that is no picture, or no file that can be read."""
     try:
-        if not path.is_file():  # a pipe would keep us waiting
+        if _is_special(path):
             return None
         with path.open("rb", buffering=0) as file:
             return _kind_of(file.read(LONGEST_MAGIC))
@@ -203,6 +206,11 @@ def _kind_of(start: bytes) -> Format | None:
         if accepts and accepts(start[:LONGEST_MAGIC]) is True:
             return kind
     return None
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is neither a file nor missing: a pipe would keep us waiting, and can be read only once."""
+    return path.exists() and not path.is_file()
 
 
 def _opens(path: Path) -> bool:

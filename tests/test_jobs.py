@@ -1,6 +1,7 @@
 """What is read and written is settled first, without decoding a picture."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,12 @@ def test_links_to_folders_are_not_followed_those_to_files_are(folder: Path) -> N
     found = plan("in", recursive=True, output="out")
     assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png", "linked.png", "c.jpg"]
     assert found.passed_over["links to folders"] == 1
+
+
+def test_pipes_are_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    assert len(targets("in")) == 2
+    assert reasons(plan("in/pipe.png")) == ["in/pipe.png: is a pipe or device, not a file"]
 
 
 def test_brackets_are_a_name_where_there_is_such_a_file(folder: Path) -> None:
