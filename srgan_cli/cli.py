@@ -1,20 +1,19 @@
-"""The command line: options -> one call -> exit code. The only place that turns errors into exit codes.
+"""The command line: options -> one call -> exit code.
 
 Heavy libraries are imported inside the commands, so that help and usage errors answer at once.
 """
 
 import os
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from srgan_cli import __version__
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
+from srgan_cli.errors import UsageError
 from srgan_cli.files import check_folder, replacing
 from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
@@ -54,26 +53,32 @@ def _program(
     pass
 
 
-@contextmanager
-def _errors_as_exit_codes(debug: bool) -> Iterator[None]:
-    from srgan_cli import console
-
-    try:
-        yield
-    except SrganError as error:
-        console.report(error, debug)
-        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
-    except KeyboardInterrupt:
-        console.say("interrupted; what was finished is kept")
-        raise typer.Exit(130) from None
-
-
 @app.command()
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Picture files, or folders of pictures.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, folders, 'patterns' (** for any folders), @LIST for a file of such lines, - for stdin.",
+        ),
+    ],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The file to write, or a folder. Default: NAME_x4 beside each input."),
+        str | None,
+        typer.Option(
+            "--output", "-o", help="The file to write, a folder, or - for stdout. Default: NAME_x4 beside each input."
+        ),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Also the folders inside folders, which the output folder keeps.")
+    ] = False,
+    suffix: Annotated[
+        str | None, typer.Option(help="Put behind each name.", show_default="_x4 beside inputs, else nothing")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Such as png, jpeg, webp or tiff.", show_default="that of the input")
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG and the like.", show_default="high")
     ] = None,
     model: Annotated[str, typer.Option(help="Released weights by name, a .keras file, or a run folder.")] = "srresnet",
     tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = 64,
@@ -97,34 +102,49 @@ def upscale(
         bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; the colour profile stays.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Pass over results that are there already: goes on with a job.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be written, and end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON about each picture on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and results.")] = False,
     debug: DebugOption = False,
 ) -> None:
     """Make pictures four times larger.
 
     Example: srgan upscale photo.jpg -o out.png
     """
-    with _errors_as_exit_codes(debug):
-        from srgan_cli import console, jobs
+    with errors_as_exit_codes(debug):
+        from srgan_cli import batch, console, jobs
+        from srgan_cli.account import Account
         from srgan_cli.finish import Finish, parse_colour
+        from srgan_cli.naming import Destination
 
+        if overwrite and skip_existing:
+            raise UsageError("--overwrite and --skip-existing contradict each other", "leave one of them out")
+        existing: jobs.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
         finish = Finish(parse_colour(background) if background else None, strip)
-        ready, failures = jobs.plan_jobs(inputs, output, overwrite, finish)
-        total = len(ready) + len(failures)
-        if ready:
+        plan = jobs.plan_jobs(inputs, Destination(output, suffix, format, quality, finish), existing, recursive)
+        if json and any(job.to_stdout for job in plan.jobs):
+            raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
+        account = Account(json, quiet, dry_run, debug)
+        account.start(plan)
+        if plan.jobs and not dry_run:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            with console.native_stderr_closed():
-                from srgan_cli.upscaling import Options, Upscaler, run_jobs
+            with loading():
+                from srgan_cli.upscaling import Options, Upscaler
 
                 options = Options(model, tile, halo, device, precision, self_ensemble, seamless)
-                upscaler = Upscaler(options, console.say)
-            console.say(f"{model} on {upscaler.device} in {upscaler.precision}")
-            with console.progress(sum(job.pixels for job in ready)) as (advance, line):
-                failures += run_jobs(upscaler, ready, advance, line)
-        for failure in failures:
-            console.report(failure.error, debug)
-        if failures:
-            if total > 1:
-                console.say(f"{total - len(failures)} done, {len(failures)} failed")
+                upscaler = Upscaler(options, account.say)
+            account.say(f"{model} on {upscaler.device} in {upscaler.precision}")
+            account.setup = {"model": model, "device": upscaler.device, "precision": upscaler.precision}
+            with (
+                stop_signals() as stopped,
+                console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _),
+            ):
+                for outcome in batch.run_jobs(upscaler.upscale, plan.jobs, unless_stopped(advance, stopped)):
+                    account.enter(outcome)
+        if not account.close():
             raise typer.Exit(1)
 
 
@@ -148,7 +168,7 @@ def train(
 
     Example: srgan train --data ./celeba -o runs/faces --pretrain-steps 2000
     """
-    with _errors_as_exit_codes(debug):
+    with errors_as_exit_codes(debug):
         from srgan_cli import console
         from srgan_cli.runs import RunFolder
 
@@ -158,14 +178,14 @@ def train(
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with console.native_stderr_closed():
+        with loading():
             from srgan_cli import training
             from srgan_cli.device import is_chief
 
             run.writes = is_chief()
         if not resume:
             run.refuse_existing()
-        with _stop_signals() as stopped, console.training_display(options) as (line, record):
+        with stop_signals() as stopped, console.training_display(options) as (line, record):
             done = training.train(options, run, training.Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
@@ -198,9 +218,8 @@ def evaluate(
 
     Example: srgan eval --data Set5 --lr-data Set5/LR_x4 --report set5.html
     """
-    with _errors_as_exit_codes(debug):
+    with errors_as_exit_codes(debug):
         from srgan_cli import console
-        from srgan_cli.jobs import Failure
         from srgan_cli.pairs import find_pairs
         from srgan_cli.released import find_lpips
 
@@ -209,7 +228,7 @@ def evaluate(
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with console.native_stderr_closed():
+        with loading():
             from srgan_cli import evaluation, tables
             from srgan_cli.lpips import Lpips
             from srgan_cli.metrics import METRICS
@@ -227,7 +246,7 @@ def evaluate(
         ):
             for outcome in evaluation.evaluate(pairs, models, protocol, distance):
                 advance(1)
-                if isinstance(outcome, Failure):
+                if isinstance(outcome, evaluation.Failure):
                     failures.append(outcome)
                     console.report(outcome.error, debug)
                     continue
@@ -258,24 +277,6 @@ def _write(path: Path | None, text: str) -> None:
     elif path:
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """The list that Ctrl-C and SIGTERM are added to; a second Ctrl-C ends the program at once."""
-    received: list[int] = []
-
-    def note(number: int, _frame: Any) -> None:
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main() -> None:

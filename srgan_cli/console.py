@@ -46,7 +46,7 @@ def report(error: SrganError, debug: bool) -> None:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+def progress(total: int, quiet: bool = False) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     """A bar with the time left on a terminal; elsewhere only the lines.
 
     Yields:
@@ -54,7 +54,7 @@ def progress(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str]
     """
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
 
         def advance(amount: int) -> None:

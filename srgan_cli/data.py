@@ -138,6 +138,14 @@ def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sa
     return "crop" if np.median(sides) >= 1.5 * hr_size else "resize"
 
 
+def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
+    """The sampling that was chosen, or one that suits the pictures; it is said."""
+    sampling = options.sampling or choose_sampling(pictures, options.hr_size)
+    how = "random crops of" if sampling == "crop" else "each resized to"
+    say(f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {sampling})")
+    return sampling
+
+
 class Pairs(keras.utils.PyDataset):
     """Batches (LR, HR) for `keras.Model.fit`: LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3).
 

@@ -13,7 +13,6 @@ from srgan_cli import SCALE, images
 from srgan_cli.degradation import bicubic
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
-from srgan_cli.jobs import Failure
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import SSIM_WINDOW, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
@@ -46,6 +45,14 @@ class Protocol:
             f" without a border of {self.border}; LPIPS v0.1 SqueezeNet on the whole RGB picture;"
             " colour shift: of the reduced SR against LR, largest channel; means over pictures"
         )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that was not measured, and why."""
+
+    source: Path
+    error: SrganError
 
 
 @dataclass(frozen=True)

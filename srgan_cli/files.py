@@ -1,12 +1,18 @@
 """Files that are whole or not there: nobody ever sees half of one, and what stood there before is not lost."""
 
 import os
+import platform
+import re
+import sys
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
+
+STALE_AFTER = 24 * 3600  # seconds
 
 
 @contextmanager
@@ -16,7 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         SrganError: It cannot be written; what stood at `path` still does.
     """
-    temporary = path.with_name(f".srgan-{uuid.uuid4().hex}-{path.name[-16:]}")  # the ending tells Keras the format
+    ending = path.name[-16:]  # tells Keras the format
+    temporary = path.with_name(f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}")
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -28,6 +35,67 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path) -> None:
+    """Delete what programs that were killed while they wrote have left in a folder."""
+    with suppress(OSError):
+        for path in folder.glob(".srgan-*"):
+            match = re.match(r"\.srgan-(\w*)-(\d+)-[0-9a-f]{12}-", path.name)
+            old = time.time() - path.stat().st_mtime > STALE_AFTER
+            if match and (old or (match[1] == _host() and not _is_running(int(match[2])))):
+                path.unlink()
+
+
+def _host() -> str:
+    """This machine, of the several that may write to a folder: what runs on another cannot be known here."""
+    return re.sub(r"\W", "", platform.node())
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # the same call would press Ctrl-C there
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def write_stdout(content: bytes) -> None:
+    """Write to stdout at once.
+
+    Raises:
+        SrganError: It cannot be written.
+        BrokenPipeError: Nobody reads it any more.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would try once more when it ends
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise SrganError(
+            f"stdout: cannot be written ({reason(error)})", "check the disk or program behind it"
+        ) from error
+
+
+def check_can_be_made(folder: Path) -> None:
+    """Find out before any computing whether files can be written to a folder, which is made if need be.
+
+    Raises:
+        SrganError: They cannot.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        what = "cannot be written to" if there.is_dir() else "is not a folder"
+        raise SrganError(
+            f"{folder}: cannot be made a folder of results ({there} {what})", "name another folder with -o"
+        )
 
 
 def check_folder(path: Path) -> None:

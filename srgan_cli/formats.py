@@ -1,11 +1,10 @@
 """The file formats: their names, what each can hold, and whether a result fits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_folder
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,15 @@ class Format:
     holds: tuple[str, ...] = ("icc_profile", "exif", "xmp", "iptc", "dpi")
     options: dict[str, Any] = field(default_factory=dict)
     written: bool = True
+
+    @property
+    def lossy(self) -> bool:
+        """Whether there is a quality to choose."""
+        return "quality" in self.options
+
+    def with_quality(self, quality: int | None) -> Self:
+        """The same, written in this quality (1 to 100) if it has one to choose."""
+        return replace(self, options=self.options | {"quality": quality}) if quality and self.lossy else self
 
 
 WITHOUT_IPTC = ("icc_profile", "exif", "xmp", "dpi")  # WebP and AVIF have resolution as an EXIF tag only
@@ -88,7 +96,7 @@ def check_output(path: Path, header: Header, scale: int) -> None:
     """Find out before any computing whether the enlarged picture can be written to `path`.
 
     Raises:
-        SrganError: The format cannot hold the size, the transparency or the bits, or the folder cannot be written to.
+        SrganError: The format cannot hold the size, the transparency or the bits.
     """
     kind = format_of(path)
     side = scale * max(header.width, header.height)
@@ -104,6 +112,3 @@ def check_output(path: Path, header: Header, scale: int) -> None:
         )
     if header.sixteen_bits and not kind.sixteen_bits:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
-    if path.is_dir():
-        raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    check_folder(path)

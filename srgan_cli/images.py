@@ -7,7 +7,7 @@ numbers and back.
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.errors import SrganError
 from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
-from srgan_cli.formats import Header, format_of
+from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import open_picture, refuse_unsupported
 
@@ -66,13 +66,17 @@ def resize(
     return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, file: BinaryIO | None = None) -> Header:
     """Size and kind of the picture file at `path`, without decoding it.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
 
     Raises:
         SrganError: There is no picture that can be read.
     """
-    with open_picture(path) as image:
+    with open_picture(path, file) as image:
         deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
         return Header(image.width, image.height, image.has_transparency_data, deep)
 
@@ -175,10 +179,13 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
-def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
+def write_picture(picture: Picture, path: Path, quality: int | None = None) -> tuple[str, ...]:
     """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
 
-    Its metadata is made true of it: upright, of this size, without a thumbnail.
+    Args:
+        picture: What to write; its metadata is made true of it: upright, of this size, without a thumbnail.
+        path: Where to.
+        quality: 1 to 100, for formats that lose something; None for the usual.
 
     Returns:
         What it said that the format cannot hold, by name.
@@ -187,16 +194,41 @@ def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
+    try:
+        with replacing(path) as temporary, temporary.open("xb") as file:
+            return encode(picture, kind, cast(BinaryIO, _WithoutDescriptor(file)), quality)
+    except EncodingError as error:
+        raise SrganError(f"{path}: {error.message}", error.hint) from error
+
+
+class EncodingError(SrganError):
+    """An encoder does not take a picture."""
+
+
+class _WithoutDescriptor:
+    """A file that encoders written in C cannot write to by themselves: they would not say that the disk is full."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.writelines, self.seek = file.write, file.writelines, file.seek
+        self.tell, self.flush = file.tell, file.flush
+
+
+def encode(picture: Picture, kind: Format, file: BinaryIO, quality: int | None = None) -> tuple[str, ...]:
+    """Write a picture to an open file; see `write_picture`.
+
+    Raises:
+        EncodingError: The encoder does not take it.
+        OSError: The file cannot be written to.
+    """
     pixels = to_array(picture)
     kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind)
-    with replacing(path) as temporary, temporary.open("xb") as file:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of oddities in EXIF
-                encoding.encode(pixels, kept, kind, file)
-        except (OSError, RuntimeError):
-            raise
-        except Exception as error:  # Pillow's encoders raise whatever does not suit them
-            hint = getattr(error, "hint", "write another format, such as .png")
-            raise SrganError(f"{path}: cannot be written ({reason(error)})", hint) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of oddities in EXIF
+            encoding.encode(pixels, kept, kind.with_quality(quality), file)
+    except (OSError, RuntimeError):
+        raise
+    except Exception as error:  # Pillow's encoders raise whatever does not suit them
+        hint = getattr(error, "hint", "write another format, such as .png")
+        raise EncodingError(f"cannot be written ({reason(error)})", hint) from error
     return lost

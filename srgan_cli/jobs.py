@@ -1,15 +1,23 @@
 """Which picture file becomes which, settled and checked before anything heavy is loaded or computed."""
 
-from collections import Counter
+import io
+import os
+import stat
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from srgan_cli import SCALE, formats, images
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
+from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
+from srgan_cli.outcomes import Outcome, Size
+from srgan_cli.sources import Search, Source
 
-AS_IT_IS = Finish()
+Existing = Literal["refuse", "overwrite", "skip"]
 
 
 @dataclass(frozen=True)
@@ -17,124 +25,171 @@ class Job:
     """One picture file to enlarge.
 
     Attributes:
-        source: The file to read.
-        target: The file to write.
+        source: The file to read; `-` is stdin.
+        target: The file to write; only a format if `to_stdout`.
+        size: Of LR, in pixels.
         pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        content: The bytes of the file, if it came through stdin.
+        to_stdout: Whether the result goes there.
+        quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What else is done with it.
     """
 
     source: Path
     target: Path
+    size: Size
     pixels: int
+    content: bytes | None = field(default=None, repr=False)
+    to_stdout: bool = False
+    quality: int | None = None
     finish: Finish = AS_IT_IS
+
+    @property
+    def place(self) -> Path:
+        """Where the result goes, for people."""
+        return Path(STDOUT) if self.to_stdout else self.target
+
+    @property
+    def expected(self) -> Outcome:
+        """What will come of it, if all goes well."""
+        width, height = self.size
+        return Outcome(self.source, self.place, self.size, (SCALE * width, SCALE * height))
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A file that was not enlarged, and why."""
+class Plan:
+    """What there is to do.
 
-    source: Path
-    error: SrganError
+    Attributes:
+        jobs: Those that can start.
+        settled: What is known already of other inputs: they cannot be used, or are done.
+        passed_over: Why files in folders were passed over -> how many.
+    """
+
+    jobs: list[Job]
+    settled: list[Outcome]
+    passed_over: dict[str, int]
 
 
 def plan_jobs(
-    inputs: Sequence[Path], output: Path | None, overwrite: bool, finish: Finish = AS_IT_IS
-) -> tuple[list[Job], list[Failure]]:
-    """Settle what is read and written.
+    inputs: Sequence[str],
+    destination: Destination | None = None,
+    existing: Existing = "refuse",
+    recursive: bool = False,
+) -> Plan:
+    """Settle what is read and written. Nothing is written yet.
 
     Args:
-        inputs: Picture files, and folders whose pictures are meant.
-        output: The file to write if `inputs` is a single file, else a folder, which is made if need be; None writes
-            `NAME_x4` beside each input.
-        overwrite: Whether files that are there may be replaced. The file named as `output` always may, an input that
-            was not named so never.
-        finish: What is done with every picture beside enlarging it.
-
-    Returns:
-        The jobs that can start, and the files and folders that cannot be used.
+        inputs: What `sources.Search.add` takes.
+        destination: Where results go.
+        existing: What is done about files that are there. The one named as output is not refused, an input that was
+            not named so never replaced.
+        recursive: Whether the folders inside an input folder are meant too; they are kept below the output folder.
 
     Raises:
         UsageError: Two inputs would be written to the same file.
         SrganError: The output folder cannot be made.
     """
-    sources, failures = _find_sources(inputs, beside=output is None)
-    named = output is not None and _is_single_file(inputs) and not output.is_dir()
-    if output is not None and not named:
-        _make_folder(output)
-    targets = [output if named and output else _target(source, output) for source in sources]
-    _refuse_clashes(targets)
-    protected = set() if named else {source.resolve() for source in sources}
-    jobs = []
-    for source, target in zip(sources, targets, strict=True):
+    destination = destination or Destination()
+    search = Search(recursive, Path(destination.output) if destination.output not in (None, STDOUT) else None)
+    for text in inputs:
+        search.add(text)
+    sources = search.sources
+    single = len(inputs) == 1 and [source.path for source in sources] == [Path(inputs[0])]
+    targets = name_targets(sources, destination, single)
+    if targets.folder:
+        check_can_be_made(targets.folder)
+    work = _without_results(sources, targets, destination)
+    if len(work) < len(sources):
+        search.passed_over["earlier results"] += len(sources) - len(work)
+    _refuse_clashes(work)
+    jobs, settled = _checked(work, targets, destination, existing, search.failures)
+    return Plan(jobs, settled, dict(search.passed_over))
+
+
+Work = list[tuple[Source, Path]]
+
+
+def _without_results(sources: Sequence[Source], targets: Targets, destination: Destination) -> Work:
+    """Sources and targets but for the files that an earlier job wrote beside its inputs, in whatever format."""
+    work = list(zip(sources, targets.paths, strict=True))
+    if destination.suffix == "" or targets.named or targets.stdout or (targets.folder and not destination.suffix):
+        return work
+    results = {target.with_suffix("").absolute() for _, target in work}
+    return [(s, t) for s, t in work if s.named or s.path.with_suffix("").absolute() not in results]
+
+
+def _refuse_clashes(work: Work) -> None:
+    """Names that differ in nothing but case are one file on the disks of Windows and macOS."""
+    first: dict[str, Source] = {}
+    for source, target in work:
+        other = first.setdefault(_key(target), source)
+        if other is not source:
+            raise UsageError(
+                f"{other.path} and {source.path} would both be written to {target}",
+                "do them apart, or give one of them another name",
+            )
+
+
+def _key(path: Path) -> str:
+    """The same for all names of a file; the file itself may be a link, which would be replaced, not followed."""
+    place = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 (ten times as fast)
+    return unicodedata.normalize("NFC", place).casefold()
+
+
+def _checked(
+    work: Work, targets: Targets, destination: Destination, existing: Existing, settled: Sequence[Outcome]
+) -> tuple[list[Job], list[Outcome]]:
+    """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
+    protected = set() if targets.named or targets.stdout else {_key(source.path) for source, _ in work}
+    jobs, outcomes = [], list(settled)
+    for source, target in work:
         try:
-            _refuse_overwriting(target, protected, overwrite or named)
-            jobs.append(_checked_job(source, target, finish))
+            if not targets.stdout and _is_done(
+                target, protected, existing if not targets.named or existing == "skip" else "overwrite"
+            ):
+                outcomes.append(Outcome(source.path, target, skipped=True))
+                continue
+            if not (targets.stdout or targets.folder):
+                check_folder(target)
+            jobs.append(
+                replace(
+                    _checked_job(source, target, destination.finish),
+                    to_stdout=targets.stdout,
+                    quality=destination.quality,
+                )
+            )
         except SrganError as error:
-            failures.append(Failure(source, error))
-    return jobs, failures
+            outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
+    return jobs, outcomes
 
 
-def _is_single_file(inputs: Sequence[Path]) -> bool:
-    return len(inputs) == 1 and not inputs[0].is_dir()
+def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
+    """Whether nothing needs to be done for a file.
 
-
-def _find_sources(inputs: Sequence[Path], beside: bool) -> tuple[list[Path], list[Failure]]:
-    sources: list[Path] = []
-    failures = []
-    for path in inputs:
-        found = _pictures_in(path, beside) if path.is_dir() else [path]
-        if not found:
-            accepted = " ".join(formats.SUFFIXES)
-            failures.append(Failure(path, SrganError(f"{path}: no pictures in this folder", f"looked for {accepted}")))
-        sources += found
-    return list(dict.fromkeys(sources)), failures
-
-
-def _pictures_in(folder: Path, beside: bool) -> list[Path]:
-    """The pictures in a folder but for those that an earlier job wrote beside its inputs."""
-    pictures = pictures_in(folder)
-    results = {_target(path, None) for path in pictures} if beside else set()
-    return [path for path in pictures if path not in results]
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The files directly in a folder that are named like pictures, sorted; hidden ones are passed over."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in formats.SUFFIXES and not path.name.startswith(".")
-    )
-
-
-def _target(source: Path, folder: Path | None) -> Path:
-    if folder is None:
-        return source.with_stem(f"{source.stem}_x{SCALE}")
-    return folder / source.name
-
-
-def _make_folder(folder: Path) -> None:
+    Raises:
+        SrganError: It must not be written.
+    """
+    if _key(target) in protected:
+        raise SrganError(f"{target}: is itself an input and is not overwritten", "add --suffix, or another folder -o")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SrganError(
-            f"{folder}: cannot be made a folder ({error.strerror})", "name another folder with -o"
-        ) from error
+        status = target.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:  # such as a name that is too long
+        raise SrganError(f"{target}: cannot be written ({reason(error)})", "name another place with -o") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise SrganError(f"{target}: is a folder, not a file", "name a file inside it")
+    if existing == "overwrite":
+        return False
+    if existing == "skip":
+        return True
+    raise SrganError(f"{target}: exists already", "add --overwrite or --skip-existing, or name another place with -o")
 
 
-def _refuse_clashes(targets: Sequence[Path]) -> None:
-    for target, count in Counter(targets).items():
-        if count > 1:
-            raise UsageError(f"{target}: {count} inputs would be written to this file", "give them different names")
-
-
-def _refuse_overwriting(target: Path, protected: set[Path], overwrite: bool) -> None:
-    if target.resolve() in protected:
-        raise SrganError(f"{target}: is itself an input and is not overwritten", "name another folder with -o")
-    if target.exists() and not overwrite:
-        raise SrganError(f"{target}: exists already", "add --overwrite, or name another place with -o")
-
-
-def _checked_job(source: Path, target: Path, finish: Finish) -> Job:
-    header = finish.header(images.read_header(source))
+def _checked_job(source: Source, target: Path, finish: Finish) -> Job:
+    content = source.content
+    header = finish.header(images.read_header(source.path, None if content is None else io.BytesIO(content)))
     formats.check_output(target, header, SCALE)
-    return Job(source, target, header.width * header.height * (1 + header.transparent), finish)
+    pixels = header.width * header.height * (1 + header.transparent)
+    return Job(source.path, target, (header.width, header.height), pixels, content, finish=finish)

@@ -99,6 +99,11 @@ class TrainOptions(DataOptions):
         """Steps of a stage."""
         return self.pretrain_steps if stage == "pretrain" else self.steps
 
+    def end_of_interval(self, stage: Stage, step: int) -> int:
+        """The next step of a stage at which something is due."""
+        periods = (self.report_every, self.sample_every, self.validate_every, self.backup_interval()[0])
+        return min(self.steps_of(stage), *(step - step % period + period for period in periods if period))
+
     def backup_interval(self) -> tuple[int | None, float | None]:
         """Between backups: steps, or seconds; the other is None.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
-from srgan_cli.jobs import pictures_in
+from srgan_cli.sources import pictures_in
 
 HR_MARK = re.compile(r"_(HR|GT)$", re.IGNORECASE)
 LR_MARK = re.compile(r"(_LR)?_?x4$|_LR$", re.IGNORECASE)

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from srgan_cli import SCALE
-from srgan_cli.evaluation import Protocol, Scores, mean_scores
-from srgan_cli.jobs import Failure
+from srgan_cli.evaluation import Failure, Protocol, Scores, mean_scores
 from srgan_cli.metrics import METRICS
 
 

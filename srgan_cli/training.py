@@ -16,10 +16,11 @@ import keras
 from keras import ops
 from PIL import Image
 
-from srgan_cli.data import Pairs, Pictures, choose_sampling
-from srgan_cli.device import Replicas, is_out_of_memory, replicated
+from srgan_cli.data import Pairs, Pictures, settle_sampling
+from srgan_cli.device import Replicas, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
+from srgan_cli.fitting import Watch, fit
 from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
 from srgan_cli.model import (
     SRGAN,
@@ -86,7 +87,7 @@ class _Training:
         self.run, self.listener, self.replicas = run, listener, replicas
         self.pictures = Pictures(options.data, int(options.cache * 2**30))
         self.named: set[str] = set()
-        options = _with_sampling(options, self.pictures, listener)
+        options = replace(options, sampling=settle_sampling(options, self.pictures, listener.line))
         start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
         if start:
             options = replace(options, **asdict(start.settings))
@@ -121,7 +122,7 @@ class _Training:
         self.summaries: Summaries | None = None
         self._attempt(lambda: self._open_summaries(self._global_step(stage, step)))
         while step < self.options.steps_of(stage):
-            record = self._run_interval(model, stage, step, self._end_of_interval(stage, step))
+            record = self._run_interval(model, stage, step, self.options.end_of_interval(stage, step))
             at_end = record.step == self.options.steps_of(stage)
             stopped = self.replicas.agree(self.listener.stop()) and not at_end
             self._write_down(model, record, step, last=stopped or at_end)
@@ -139,12 +140,6 @@ class _Training:
     def _open_summaries(self, step: int) -> None:
         if self.run.writes:
             self.summaries = Summaries(self.run.path / "logs", step + 1, self.generator, self.discriminator)
-
-    def _end_of_interval(self, stage: Stage, step: int) -> int:
-        """The next step at which something is due."""
-        options = self.options
-        periods = (options.report_every, options.sample_every, options.validate_every, options.backup_interval()[0])
-        return min(options.steps_of(stage), *(step - step % period + period for period in periods if period))
 
     def _name_unusable(self) -> None:
         """Say which pictures were left out, each once."""
@@ -199,8 +194,8 @@ class _Training:
         """One `fit`."""
         pairs = Pairs(self.pictures, self.options, self._global_step(stage, step), self._global_step(stage, until))
         # Several machines have to stop at the same step, so there only the end of an interval will do.
-        watch = _Watch(pairs, self.listener.stop if self.replicas.machines == 1 else lambda: False)
-        history = _fit(model, pairs, watch)
+        watch = Watch(pairs, self.listener.stop if self.replicas.machines == 1 else lambda: False)
+        history = fit(model, pairs, watch)
         self._name_unusable()
         if watch.broken:
             raise _no_number(stage, step + watch.steps)
@@ -235,11 +230,7 @@ class _Training:
 
     def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
         """Write a backup, unless the last update has spoiled the networks, which no loss has shown yet."""
-        with keras.StatelessScope():  # as in training, but for the batch norms' moving statistics
-            sr = self.generator(self.validation.lr[:1], training=True)
-            probability = self.discriminator(sr, training=True)
-        sound = [self.content(self.validation.hr[:1], sr), ops.mean(probability)]
-        if not all(math.isfinite(float(ops.convert_to_numpy(value))) for value in sound):
+        if not self.validation.is_sound(self.generator, self.discriminator, self.content):
             raise _no_number(record.stage, record.step)
 
         def write() -> None:
@@ -304,49 +295,3 @@ def _no_number(stage: Stage, step: int) -> SrganError:
         f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled",
         "lower --learning-rate, add --clip-norm 1, or use --precision float32 or bfloat16, and --resume",
     )
-
-
-def _fit(model: keras.Model, pairs: Pairs, watch: "_Watch") -> dict[str, list[float]]:
-    """`fit`, with the errors that a user can meet there; the history of its means."""
-    try:
-        return model.fit(pairs, verbose=0, shuffle=False, callbacks=[watch]).history
-    except Exception as error:
-        if pairs.failure:  # raised in a thread, and wrapped by the backend
-            raise pairs.failure from error
-        if is_out_of_memory(error):
-            raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
-        raise
-
-
-class _Watch(keras.callbacks.Callback):
-    """Counts the steps of one `fit` and the seconds that it waited for data; ends it early where it must."""
-
-    def __init__(self, pairs: Pairs, stop: Callable[[], bool]) -> None:
-        super().__init__()
-        self._pairs, self._stop = pairs, stop
-        self.steps, self.waited, self.broken = 0, 0.0, False
-        self._started = self._ended = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        """From the start to the end of the last step."""
-        return self._ended - self._started
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss, which also waits for the device to finish the step."""
-        self.broken = not math.isfinite(float((logs or {})["loss"]))
-        self.waited += max(0.0, self._pairs.ready[batch] - self._ended)
-        self._ended = time.perf_counter()
-        self.steps += 1
-        if self.broken or self._stop():
-            self.model.stop_training = True
-
-
-def _with_sampling(options: TrainOptions, pictures: Pictures, listener: Listener) -> TrainOptions:
-    if options.sampling is None:
-        options = replace(options, sampling=choose_sampling(pictures, options.hr_size))
-    how = "random crops of" if options.sampling == "crop" else "each resized to"
-    listener.line(
-        f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {options.sampling})"
-    )
-    return options

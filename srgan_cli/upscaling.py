@@ -1,7 +1,6 @@
-"""`Upscaler`: pixels -> pixels four times as large; `run_jobs`: files -> files."""
+"""Pixels -> pixels four times as large."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import keras
@@ -13,7 +12,6 @@ from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
-from srgan_cli.jobs import Failure, Job
 from srgan_cli.model import load_generator
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
@@ -112,7 +110,7 @@ class Upscaler:
         height, width, _ = pixels.shape
         edge, inner = self.halo, SCALE * self.halo
         wrapped = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
-        sr = self._enlarge_tiled(wrapped, lambda _: None)
+        sr = self._enlarge_tiled(wrapped, lambda _: on_pixels(0))
         on_pixels(height * width)
         return sr[inner : inner + SCALE * height, inner : inner + SCALE * width]
 
@@ -150,40 +148,3 @@ class Upscaler:
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
         return images.to_pixels(sr, windows.dtype)
-
-
-def run_jobs(
-    upscaler: Upscaler,
-    jobs: Sequence[Job],
-    on_pixels: Callable[[int], None] = lambda _: None,
-    on_line: Callable[[str], None] = lambda _: None,
-) -> list[Failure]:
-    """Enlarge picture files one after the other; one that fails does not stop the others.
-
-    Args:
-        upscaler: What enlarges them.
-        jobs: From `jobs.plan_jobs`.
-        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture.
-        on_line: Given a line about every job when it ends.
-
-    Returns:
-        Those that failed.
-    """
-    failures = []
-    for job in jobs:
-        try:
-            on_line(_run_job(upscaler, job, on_pixels))
-        except SrganError as error:
-            failures.append(Failure(job.source, error))
-            on_line(f"{job.source}: failed")
-    return failures
-
-
-def _run_job(upscaler: Upscaler, job: Job, on_pixels: Callable[[int], None]) -> str:
-    started = time.perf_counter()
-    sr = upscaler.upscale(job.finish.apply(images.read_picture(job.source)), on_pixels)
-    lost = images.write_picture(sr, job.target)
-    height, width, _ = sr.colour.shape
-    done = f"{job.source} -> {job.target} {width}x{height} in {time.perf_counter() - started:.1f} s"
-    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
-    return "; ".join([done, *sr.notes, *left_out])

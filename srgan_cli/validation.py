@@ -1,5 +1,6 @@
 """What a run looks like from outside: the generator as it would be released, on squares that stay the same."""
 
+import math
 from dataclasses import replace
 
 import keras
@@ -67,6 +68,14 @@ class Validation:
             "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
             "validation": float(np.mean([ops.convert_to_numpy(loss) for loss in losses])),
         }
+
+    def is_sound(self, generator: Generator, discriminator: keras.Model, content: Loss) -> bool:
+        """Whether the networks of a run, as they are in training, still give numbers."""
+        with keras.StatelessScope():  # leaves the batch norms' moving statistics as they are
+            sr = generator(self.lr[:1], training=True)
+            probability = discriminator(sr, training=True)
+        values = content(self.hr[:1], sr), ops.mean(probability)
+        return all(math.isfinite(float(ops.convert_to_numpy(value))) for value in values)
 
     def sheet(self, sr: np.ndarray) -> np.ndarray:
         """(B hr_size, 3 hr_size, 3) uint8: a row of LR (enlarged by repeating pixels), SR and HR for each square."""

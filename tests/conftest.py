@@ -2,15 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import pytest
 
 from srgan_cli.images import read_picture
-from srgan_cli.model import Generator, GeneratorConfig
+
+if TYPE_CHECKING:
+    from srgan_cli.model import Generator
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
@@ -31,8 +33,10 @@ def shared() -> Path:
     return SHARED
 
 
-def randomise(generator: Generator, seed: int = 0) -> Generator:
+def randomise(generator: "Generator", seed: int = 0) -> "Generator":
     """Give every batch norm random statistics and signs, as if trained."""
+    import keras
+
     rng = np.random.default_rng(seed)
     for layer in generator.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -44,7 +48,11 @@ def randomise(generator: Generator, seed: int = 0) -> Generator:
 
 
 @pytest.fixture
-def small_generator() -> Generator:
+def small_generator() -> "Generator":
     """A random generator of 2 blocks and 8 filters with random batch-norm statistics."""
+    import keras
+
+    from srgan_cli.model import Generator, GeneratorConfig
+
     keras.utils.set_random_seed(0)
     return randomise(Generator(GeneratorConfig(filters=8, residual_blocks=2)))

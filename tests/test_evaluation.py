@@ -11,9 +11,8 @@ from PIL import Image
 
 from srgan_cli import images
 from srgan_cli.errors import SrganError
-from srgan_cli.evaluation import Model, Protocol, Result, evaluate, load_models, mean_scores
+from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models, mean_scores
 from srgan_cli.images import Picture
-from srgan_cli.jobs import Failure
 from srgan_cli.lpips import Lpips
 from srgan_cli.pairs import Pair, find_pairs
 from srgan_cli.released import find_lpips

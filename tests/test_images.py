@@ -172,7 +172,6 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
         ("p.webp", Header(8, 8, transparent=False, sixteen_bits=True), "16 bits"),
         ("p.gif", OPAQUE, "'.gif'"),
         ("p", OPAQUE, "without ending"),
-        ("missing/p.png", OPAQUE, "does not exist"),
     ],
 )
 def test_what_cannot_be_written_is_found_out_first(tmp_path: Path, name: str, header: Header, reason: str) -> None:

@@ -1,86 +1,266 @@
-"""What is read and written is settled first."""
+"""What is read and written is settled first, without decoding a picture."""
 
+import io
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.jobs import plan_jobs
+from srgan_cli.jobs import Existing, Plan, plan_jobs
+from srgan_cli.naming import Destination
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of two pictures, a text, a hidden file and a subfolder."""
-    pictures = tmp_path / "pictures"
-    (pictures / "inner").mkdir(parents=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder with a folder `in` of two pictures, a text, a hidden file and a folder of one picture."""
+    monkeypatch.chdir(tmp_path)
+    pictures = Path("in")
+    (pictures / "deep").mkdir(parents=True)
     Image.new("RGB", (6, 4)).save(pictures / "b.png")
     Image.new("LA", (5, 4)).save(pictures / "A.PNG")
-    (pictures / "notes.txt").write_text("hello")
+    Image.new("L", (3, 4)).save(pictures / "deep" / "c.jpg")
+    (pictures / "notes.txt").write_text("BMW is no bitmap")
     (pictures / ".c.png").write_bytes(b"")
     return pictures
 
 
-def names(inputs: list[Path], output: Path | None = None, overwrite: bool = False) -> list[tuple[str, str]]:
-    jobs, failures = plan_jobs(inputs, output, overwrite)
-    assert not failures
-    return [(job.source.name, str(job.target.relative_to(job.target.parents[1]))) for job in jobs]
+def plan(*inputs: str, existing: Existing = "refuse", recursive: bool = False, **destination: object) -> Plan:
+    return plan_jobs(inputs, Destination(**destination), existing, recursive)  # type: ignore[arg-type]
 
 
-def test_without_output_results_lie_beside_their_inputs(folder: Path) -> None:
-    assert names([folder]) == [("A.PNG", "pictures/A_x4.PNG"), ("b.png", "pictures/b_x4.png")]
-    assert names([folder / "b.png"]) == [("b.png", "pictures/b_x4.png")]
+def targets(*inputs: str, existing: Existing = "refuse", recursive: bool = False, **destination: object) -> list[str]:
+    found = plan(*inputs, existing=existing, recursive=recursive, **destination)
+    assert not found.settled
+    return [f"{job.source} {job.target}" for job in found.jobs]
 
 
-def test_earlier_results_are_not_inputs(folder: Path) -> None:
-    Image.new("RGB", (24, 16)).save(folder / "b_x4.png")
-    assert names([folder], overwrite=True) == [("A.PNG", "pictures/A_x4.PNG"), ("b.png", "pictures/b_x4.png")]
+def reasons(found: Plan) -> list[str]:
+    return [outcome.error.message for outcome in found.settled if outcome.error]
 
 
-def test_an_output_folder_is_made_and_keeps_names(folder: Path, tmp_path: Path) -> None:
-    output = tmp_path / "deep" / "out"
-    assert names([folder], output) == [("A.PNG", "out/A.PNG"), ("b.png", "out/b.png")]
-    assert output.is_dir()
-    assert names([folder / "b.png"], output) == [("b.png", "out/b.png")]
+@pytest.mark.usefixtures("folder")
+def test_without_output_results_lie_beside_their_inputs() -> None:
+    assert targets("in") == ["in/A.PNG in/A_x4.PNG", "in/b.png in/b_x4.png"]
+    assert targets("in/b.png") == ["in/b.png in/b_x4.png"]
+    assert targets("in/b.png", suffix="-big", format="jpg") == ["in/b.png in/b-big.jpg"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_output_folder_keeps_names_and_is_not_made_yet() -> None:
+    assert targets("in", output="new/out") == ["in/A.PNG new/out/A.PNG", "in/b.png new/out/b.png"]
+    assert targets("in/b.png", output="out/") == ["in/b.png out/b.png"]
+    assert targets("in/b.png", output="out/", suffix="_x4") == ["in/b.png out/b_x4.png"]
+    assert not Path("new").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_recursive_keeps_the_tree() -> None:
+    assert targets("in", recursive=True, output="out")[-1] == "in/deep/c.jpg out/deep/c.jpg"
+    assert targets("in/**/*.jpg", output="out") == ["in/deep/c.jpg out/deep/c.jpg"]
+
+
+def test_results_inside_the_input_folder_are_no_inputs(folder: Path) -> None:
+    for out in ("out", "deep/out"):
+        (folder / out).mkdir()
+        Image.new("RGB", (6, 4)).save(folder / out / "old.png")
+        assert len(targets("in", recursive=True, output=f"in/{out}")) == 3 + (out == "deep/out")
+        assert len(targets("in/**", output=f"in/{out}")) == 3 + (out == "deep/out")
+
+
+def test_an_output_folder_around_the_input_folder_hides_nothing(folder: Path) -> None:
+    assert targets(str(folder), output=".") == ["in/A.PNG A.PNG", "in/b.png b.png"]
+
+
+def test_earlier_results_are_not_inputs_unless_named(folder: Path) -> None:
+    Image.new("RGB", (24, 16)).save(folder / "b_x4.jpg")
+    found = plan("in", existing="overwrite", format="png")
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
+    assert found.passed_over == {"hidden": 1, "no pictures": 1, "earlier results": 1}
+    assert "in/b_x4.jpg in/b_x4_x4.jpg" in targets("in", "in/b_x4.jpg", existing="overwrite")
+
+
+def test_contents_tell_the_format_and_endings_follow(folder: Path) -> None:
+    (folder / "b.png").rename(folder / "b.jpg")
+    (folder / "deep" / "c.jpg").rename(folder / "IMG.2024")
+    (folder / "A.PNG").rename(folder / "a.JPEG")
+    assert targets("in") == ["in/IMG.2024 in/IMG.2024_x4.jpg", "in/a.JPEG in/a_x4.png", "in/b.jpg in/b_x4.png"]
+    assert targets("in", output="out")[0] == "in/IMG.2024 out/IMG.2024.jpg"
+
+
+@pytest.mark.usefixtures("folder")
+def test_format_changes_endings_that_do_not_fit() -> None:
+    assert targets("in/deep/c.jpg", "in/b.png", output="out", format="JPEG") == [
+        "in/deep/c.jpg out/c.jpg", "in/b.png out/b.jpg",
+    ]  # fmt: skip
+
+
+def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    Image.new("RGB", (6, 4)).save(folder / ".git" / "hidden.png")
+    assert plan("in", recursive=True).passed_over == {"hidden": 1, "no pictures": 1}
+
+
+def test_links_to_folders_are_not_followed_those_to_files_are(folder: Path) -> None:
+    (folder / "deep" / "around").symlink_to("..")
+    (folder / "linked.png").symlink_to("b.png")
+    found = plan("in", recursive=True, output="out")
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png", "linked.png", "c.jpg"]
+    assert found.passed_over["links to folders"] == 1
+
+
+def test_pipes_are_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    assert len(targets("in")) == 2
+    assert reasons(plan("in/pipe.png")) == ["in/pipe.png: is a pipe or device, not a file"]
+
+
+def test_brackets_are_a_name_where_there_is_such_a_file(folder: Path) -> None:
+    Image.new("RGB", (6, 4)).save(folder / "[ab].png")
+    assert targets("in/[ab].png") == ["in/[ab].png in/[ab]_x4.png"]
+    (folder / "[ab].png").unlink()
+    assert targets("in/[ab].png") == ["in/b.png in/b_x4.png"]
+    assert reasons(plan("in/*.gif")) == ["in/*.gif: no pictures are named like this"]
+
+
+def test_a_list_names_a_path_a_line(folder: Path) -> None:
+    Image.new("RGB", (6, 4)).save("@odd ü.png")
+    Path("list.txt").write_text("\ufeff# comment\n\n in/b.png \nin/deep\n@odd ü.png\nmissing.png\n", encoding="utf-8")
+    found = plan("@list.txt", output="out")
+    assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", "@odd ü.png"]
+    assert reasons(found) == ["missing.png: there is no such file or folder"]
+    assert targets("@odd ü.png") == ["@odd ü.png @odd ü_x4.png"]
+    assert "cannot be read as a list" in reasons(plan("@in/b.png"))[0]
+    assert "cannot be read as a list (No such file" in reasons(plan(f"@{folder}/none"))[0]
+
+
+class Stdin:
+    """Stdin with a picture in it."""
+
+    def __init__(self, content: bytes) -> None:
+        self.buffer = io.BytesIO(content)
+
+    def isatty(self) -> bool:
+        """Whether there is none."""
+        return not self.buffer.getvalue()
+
+
+def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (folder / "deep" / "c.jpg").read_bytes()
+    monkeypatch.setattr("sys.stdin", Stdin(content))
+    (job,) = plan("-").jobs
+    assert (job.to_stdout, job.target.suffix, job.content, job.size) == (True, ".jpg", content, (3, 4))
+    for output, target in (("out/", "out/stdin.webp"), ("a.webp", "a.webp")):
+        monkeypatch.setattr("sys.stdin", Stdin(content))
+        assert targets("-", output=output, format="webp") == [f"- {target}"]
+    monkeypatch.setattr("sys.stdin", Stdin(content))
+    assert targets("-", "in/b.png") == ["- stdin_x4.jpg", "in/b.png in/b_x4.png"]
+    monkeypatch.setattr("sys.stdin", Stdin(b""))
+    with pytest.raises(UsageError, match="nothing is piped"):
+        plan("-")
+
+
+@pytest.mark.usefixtures("folder")
+def test_stdout_takes_one_picture() -> None:
+    (job,) = plan("in/b.png", output="-", format="tiff").jobs
+    assert (job.to_stdout, job.target.suffix) == (True, ".tif")
+    with pytest.raises(UsageError, match="stdout: 2 pictures cannot"):
+        plan("in", output="-")
 
 
 def test_pixels_count_the_alpha_channel(folder: Path) -> None:
-    jobs, _ = plan_jobs([folder], None, overwrite=False)
-    assert [job.pixels for job in jobs] == [5 * 4 * 2, 6 * 4]
+    assert [job.pixels for job in plan(str(folder)).jobs] == [5 * 4 * 2, 6 * 4]
 
 
 def test_a_named_output_is_replaced_other_files_only_on_request(folder: Path) -> None:
     Image.new("RGB", (24, 16)).save(folder / "b_x4.png")
-    jobs, (failure,) = plan_jobs([folder / "b.png"], None, overwrite=False)
-    assert not jobs
-    assert "exists already" in failure.error.message
-    assert names([folder / "b.png"], folder / "b_x4.png") == [("b.png", "pictures/b_x4.png")]
-    assert names([folder / "b.png"], folder / "b.png") == [("b.png", "pictures/b.png")]
+    assert reasons(plan("in/b.png")) == ["in/b_x4.png: exists already"]
+    assert targets("in/b.png", existing="overwrite") == ["in/b.png in/b_x4.png"]
+    assert targets("in/b.png", output="in/b_x4.png") == ["in/b.png in/b_x4.png"]
+    assert targets("in/b.png", output="in/b.png") == ["in/b.png in/b.png"]
 
 
-def test_an_input_is_never_overwritten_unnamed(folder: Path) -> None:
-    jobs, failures = plan_jobs([folder], folder, overwrite=True)
-    assert not jobs
-    assert all("is itself an input" in failure.error.message for failure in failures)
+def test_what_is_there_can_be_skipped_even_if_the_input_is_damaged(folder: Path) -> None:
+    Image.new("RGB", (24, 16)).save(folder / "b_x4.png")
+    (folder / "b.png").write_bytes(b"")
+    found = plan("in", existing="skip")
+    assert [job.source.name for job in found.jobs] == ["A.PNG"]
+    assert [(str(outcome.target), outcome.skipped) for outcome in found.settled] == [("in/b_x4.png", True)]
+    assert plan("in/A.PNG", output="in/b_x4.png", existing="skip").settled[0].skipped
 
 
-def test_two_inputs_for_one_output_are_a_usage_error(folder: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (6, 4)).save(folder / "inner" / "b.png")
-    with pytest.raises(UsageError, match="2 inputs would be written"):
-        plan_jobs([folder / "b.png", folder / "inner" / "b.png"], tmp_path / "out", overwrite=False)
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "skip"])
+def test_an_input_is_never_overwritten_unnamed(existing: Existing) -> None:
+    for inputs in (["in"], ["in/b.png"]):
+        found = plan(*inputs, output="in", existing=existing)
+        assert not found.jobs
+        assert all("is itself an input" in message for message in reasons(found))
+    assert not plan("in", suffix="", existing=existing).jobs
 
 
-def test_a_file_named_twice_is_done_once(folder: Path) -> None:
-    assert len(names([folder / "b.png", folder / "b.png", folder])) == 2
+@pytest.mark.parametrize(
+    ("twins", "options"),
+    [
+        (["in/a.png", "in/deep/a.png"], {"output": "out"}),
+        (["in/a.png", "in/a.webp"], {"format": "png"}),
+        (["in/a.png", "in/a.PNG"], {"output": "out"}),
+        (["in/Ä.png", "in/a\u0308.png"], {"output": "out"}),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: dict[str, str]) -> None:
+    for path in twins:
+        Image.new("RGB", (6, 4)).save(path)
+    with pytest.raises(UsageError, match="would both be written to") as error:
+        plan(*twins, **options)  # type: ignore[arg-type]
+    assert all(path in error.value.message for path in twins)
 
 
-def test_what_cannot_be_done_does_not_stop_the_rest(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_file_named_twice_is_done_once() -> None:
+    assert len(targets("in/b.png", "./in/b.png", "in", "in/b*")) == 2
+
+
+def test_what_cannot_be_done_does_not_stop_the_rest(folder: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"no picture")
-    jobs, failures = plan_jobs([folder, tmp_path / "missing.png", folder / "inner"], tmp_path / "out", overwrite=False)
-    assert [job.source.name for job in jobs] == ["A.PNG", "b.png"]
-    assert sorted(failure.source.name for failure in failures) == ["bad.jpg", "inner", "missing.png"]
+    (folder / "empty").mkdir()
+    found = plan("in", "missing.png", "in/empty", "x" * 300, output="out")
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
+    assert sorted(outcome.source.name[:11] for outcome in found.settled) == [
+        "bad.jpg", "empty", "missing.png", "xxxxxxxxxxx",
+    ]  # fmt: skip
 
 
-def test_an_output_folder_that_cannot_be_made_is_one_sentence(folder: Path) -> None:
+def test_a_name_that_gets_too_long_is_one_sentence(folder: Path) -> None:
+    (folder / "b.png").rename(folder / f"{'b' * 250}.png")
+    assert "cannot be written (File name too long)" in reasons(plan("in"))[0]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("destination", "message"),
+    [
+        ({"format": "gif87"}, "--format is 'gif87'"),
+        ({"suffix": "a/b"}, "--suffix is 'a/b'"),
+        ({"format": "png", "quality": 80}, "PNG has no quality"),
+        ({"output": "a.png", "format": "jpg"}, "a.png: is not a name for JPEG"),
+        ({"output": "a.png", "suffix": "_x4"}, "--suffix says nothing"),
+    ],
+)
+def test_destinations_that_make_no_sense(destination: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan("in/b.png", **destination)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_pictures_do_not_go_into_one_file() -> None:
+    with pytest.raises(UsageError, match=r"out\.png: 2 pictures cannot be written to it"):
+        plan("in", output="out.png")
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_output_folder_that_cannot_be_made_is_one_sentence() -> None:
     with pytest.raises(SrganError, match="cannot be made a folder"):
-        plan_jobs([folder], folder / "notes.txt" / "out", overwrite=False)
+        plan("in", output="in/notes.txt/out")

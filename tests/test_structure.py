@@ -12,10 +12,23 @@ PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
-    | {"charts", "tiling", "metrics", "degradation", "jobs", "pairs", "released", "runs", "sizes"},
-    {"layers", "model", "fusion", "device", "inference", "data", "losses", "lpips", "optimization", "summaries"},
-    {"upscaling", "validation", "training", "evaluation", "tables", "report"},
-    {"console", "parameters", "cli"},
+    | {"charts", "tiling", "metrics", "degradation", "pairs", "released", "runs", "sizes"}
+    | {"sources", "naming", "jobs", "outcomes"},
+    {
+        "layers",
+        "model",
+        "fusion",
+        "device",
+        "inference",
+        "data",
+        "fitting",
+        "losses",
+        "lpips",
+        "optimization",
+        "summaries",
+    },
+    {"upscaling", "batch", "validation", "training", "evaluation", "tables", "report"},
+    {"console", "account", "boundary", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (
     set(),

@@ -1,6 +1,6 @@
-"""How `srresnet.keras` was made from the arrays of its training run.
+"""The first generator that `srresnet` was trained on from: made from the arrays of an earlier training run.
 
-    python weights/convert.py ARRAYS.npz FOLDER_OF_PHOTOGRAPHS
+    python weights/convert.py ARRAYS.npz FOLDER_OF_PHOTOGRAPHS OUTPUT.keras
 
 The arrays are copied, then the three biases of the last convolution are fitted, so that the mean colour of SR equals
 that of HR over crops of the photographs: the training left red and blue about 4 grey levels low.
@@ -61,4 +61,4 @@ def centre_colours(generator: Generator, lr: np.ndarray, hr: np.ndarray) -> None
 if __name__ == "__main__":
     made = generator_from(Path(sys.argv[1]))
     centre_colours(made, *crops(Path(sys.argv[2])))
-    save_generator(made, Path(__file__).with_name("srresnet.keras"))
+    save_generator(made, Path(sys.argv[3]))

@@ -1,0 +1,68 @@
+"""What is told of each picture while it is enlarged: results on stdout, all else on stderr."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+
+from srgan_cli import console
+from srgan_cli.files import write_stdout
+from srgan_cli.jobs import Plan
+from srgan_cli.outcomes import Outcome, to_json
+
+
+class Account:
+    """Tells what comes of each picture, and counts.
+
+    Args:
+        json: Whether to print a line for programs about each picture.
+        quiet: Whether to keep all but errors and results from people.
+        dry_run: Whether nothing is computed; the list of what would be written is the result then.
+        debug: Whether to show where errors happened.
+
+    Attributes:
+        setup: `model`, `device` and `precision`, once they are settled.
+    """
+
+    def __init__(self, json: bool = False, quiet: bool = False, dry_run: bool = False, debug: bool = False) -> None:
+        self._json, self._quiet, self._dry_run, self._debug = json, quiet, dry_run, debug
+        self._counts: Counter[str] = Counter()
+        self.setup: Mapping[str, str] = {}
+
+    def say(self, message: str) -> None:
+        """Print a line for people."""
+        if not self._quiet:
+            console.say(message)
+
+    def start(self, plan: Plan) -> None:
+        """Tell what is known before anything is computed."""
+        if plan.passed_over:
+            reasons = ", ".join(f"{count} {why}" for why, count in plan.passed_over.items())
+            self.say(f"passed over: {reasons}")
+        for outcome in (*plan.settled, *(job.expected for job in plan.jobs if self._dry_run)):
+            self.enter(outcome)
+
+    def enter(self, outcome: Outcome) -> None:
+        """Tell what came of a picture."""
+        if self._json:
+            write_stdout(f"{to_json(outcome, self.setup)}\n".encode())
+        if outcome.error:
+            self._counts["failed"] += 1
+            console.report(outcome.error, self._debug)
+        elif outcome.skipped:
+            self._counts["skipped"] += 1
+        else:
+            self._counts["done"] += 1
+            if not self._dry_run:
+                self.say(str(outcome))
+            elif not self._json:
+                write_stdout(os.fsencode(f"{outcome}\n"))
+
+    def close(self) -> bool:
+        """Tell the sum if there is something to add up; whether all went well."""
+        done, skipped, failed = (self._counts[key] for key in ("done", "skipped", "failed"))
+        parts = [f"{done} to do" if self._dry_run else f"{done} done"]
+        parts += [f"{skipped} skipped"] if skipped else []
+        parts += [f"{failed} failed"] if failed else []
+        if (self._counts.total() > 1 and len(parts) > 1) or self._dry_run:
+            self.say(", ".join(parts))
+        return not failed

@@ -1,0 +1,101 @@
+"""Where errors and signals become exit codes."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from srgan_cli.errors import SrganError, UsageError
+
+INTERRUPTED = "interrupted; what was finished is kept"
+
+
+@contextmanager
+def errors_as_exit_codes(debug: bool) -> Iterator[None]:
+    """End the program as documented: 1 something failed, 2 usage, 130 interrupted by Ctrl-C or SIGTERM.
+
+    Raises:
+        typer.Exit: With the exit code.
+    """
+    from srgan_cli import console
+
+    try:
+        with _terminated_like_interrupted():
+            yield
+    except SrganError as error:
+        console.report(error, debug)
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+    except KeyboardInterrupt:
+        console.say(INTERRUPTED)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # nobody reads what we write, and nobody is to be told
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Around the import of large libraries: silent, and ended at once by Ctrl-C and SIGTERM.
+
+    An exception in the midst of an import gets lost in C++ or comes out as another.
+    """
+    from srgan_cli import console
+
+    stderr = os.dup(2)
+
+    def end(_number: int, _frame: Any) -> None:
+        os.write(stderr, f"{INTERRUPTED}\n".encode())
+        os._exit(130)
+
+    try:
+        with _handled_by(end), console.native_stderr_closed():
+            yield
+    finally:
+        os.close(stderr)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Let a function handle Ctrl-C and SIGTERM."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """The list that Ctrl-C and SIGTERM are added to; a second Ctrl-C ends the program at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: Any) -> None:
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    with _handled_by(note):
+        yield received
+
+
+def unless_stopped(advance: Callable[[int], None], stopped: list[int]) -> Callable[[int], None]:
+    """The same function, which ends the work between two steps when a signal has come in."""
+
+    def advance_or_stop(amount: int) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        advance(amount)
+
+    return advance_or_stop

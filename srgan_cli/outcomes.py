@@ -1,0 +1,72 @@
+"""What came of a picture, in a line for people and in one for programs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from srgan_cli.errors import SrganError
+
+Size = tuple[int, int]  # width, height
+SETUP = ("model", "device", "precision")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one picture; what is not known of it is None.
+
+    Attributes:
+        source: The file that was to be read; `-` is stdin.
+        target: The file that was to be written; `-` is stdout.
+        lr_size: Of the picture, in pixels.
+        sr_size: Of the result.
+        seconds: What it took.
+        error: Why there is no result.
+        skipped: Whether the result was there already.
+        notes: What else people should know.
+    """
+
+    source: Path
+    target: Path | None = None
+    lr_size: Size | None = None
+    sr_size: Size | None = None
+    seconds: float | None = None
+    error: SrganError | None = None
+    skipped: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line for people."""
+        if self.error:
+            return f"{self.source}: failed"
+        line = f"{self.source} -> {self.target}"
+        if self.skipped:
+            return f"{line} is there already"
+        if self.sr_size:
+            line += " {}x{}".format(*self.sr_size)
+        done = line if self.seconds is None else f"{line} in {self.seconds:.1f} s"
+        return "; ".join([done, *self.notes])
+
+
+def to_json(outcome: Outcome, setup: Mapping[str, str]) -> str:
+    """One line of ASCII, whatever the names of the files.
+
+    Args:
+        outcome: Of a picture.
+        setup: `model`, `device` and `precision`, as far as they are settled.
+    """
+    lr, sr = outcome.lr_size or (None, None), outcome.sr_size or (None, None)
+    content = {
+        "input": str(outcome.source),
+        "output": None if outcome.target is None else str(outcome.target),
+        "input_width": lr[0],
+        "input_height": lr[1],
+        "output_width": sr[0],
+        "output_height": sr[1],
+        **{key: setup.get(key) for key in SETUP},
+        "seconds": None if outcome.seconds is None else round(outcome.seconds, 3),
+        "error": outcome.error.message if outcome.error else None,
+        "skipped": outcome.skipped,
+        "notes": outcome.notes,
+    }
+    return json.dumps(content, allow_nan=False)

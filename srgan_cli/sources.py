@@ -1,0 +1,224 @@
+"""What the user names -> picture files. Recognised by content; nothing is decoded."""
+
+import glob
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from srgan_cli import formats
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.files import reason
+from srgan_cli.formats import Format
+from srgan_cli.outcomes import Outcome
+
+STDIN = "-"
+LONGEST_MAGIC = 32  # bytes that tell any format
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture file that is meant.
+
+    Attributes:
+        path: The file; `-` is stdin.
+        place: Where its result goes below an output folder; what the file is called is its last part.
+        kind: The format that its first bytes tell; None if they tell none.
+        named: Whether the user named it, rather than a folder or pattern where it was found.
+        content: Its bytes if it came through stdin.
+    """
+
+    path: Path
+    place: Path
+    kind: Format | None
+    named: bool = True
+    content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def beside(self) -> Path:
+        """What a file that lies beside it is called like."""
+        return self.path if self.content is None else self.place
+
+
+class Search:
+    """Collects the pictures that inputs stand for.
+
+    Args:
+        recursive: Whether pictures in folders inside a folder are meant too.
+        output: The folder where results go, whose files are no inputs if it lies inside an input folder.
+
+    Attributes:
+        failures: Inputs that stand for nothing.
+        passed_over: Why files were passed over -> how many.
+    """
+
+    def __init__(self, recursive: bool = False, output: Path | None = None) -> None:
+        self._recursive = recursive
+        self._output = output and Path(os.path.realpath(output))
+        self._found: dict[Path, Source] = {}
+        self.failures: list[Outcome] = []
+        self.passed_over: Counter[str] = Counter()
+
+    @property
+    def sources(self) -> list[Source]:
+        """The pictures, each once."""
+        return list(self._found.values())
+
+    def add(self, text: str) -> None:
+        """Look for what an input stands for.
+
+        Args:
+            text: A file, a folder, a pattern, `@LIST`, a file of such inputs, or `-` for stdin.
+
+        Raises:
+            UsageError: Stdin is a terminal.
+        """
+        if text == STDIN:
+            self._add_stdin()
+        elif text.startswith("@") and not os.path.lexists(text):
+            self._add_list(Path(text[1:]))
+        else:
+            self.add_path(text)
+
+    def _add_stdin(self) -> None:
+        if Path(STDIN) in self._found:
+            return
+        if sys.stdin.isatty():
+            raise UsageError("nothing is piped into stdin", "write srgan upscale - < photo.jpg")
+        content = sys.stdin.buffer.read()
+        source = Source(Path(STDIN), Path("stdin"), _kind_of(content), content=content)
+        self._found[source.path] = source
+
+    def _add_list(self, path: Path) -> None:
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, ValueError) as error:
+            message = f"{path}: cannot be read as a list ({reason(error)})"
+            self._fail(path, message, "give a UTF-8 text of one path a line")
+            return
+        for line in lines:
+            if line.strip() and not line.lstrip().startswith("#"):
+                self.add_path(line.strip())
+
+    def add_path(self, text: str) -> None:
+        """Look for what a file, a folder or a pattern stands for."""
+        path = Path(text)
+        try:
+            if path.is_dir():
+                self._add_all(path, path, self._walk(path), f"{path}: no pictures in this folder")
+            elif glob.has_magic(text) and not path.exists():
+                root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
+                self._add_all(path, root, self._matches(text, root), f"{path}: no pictures are named like this")
+            elif _is_special(path):
+                self._fail(path, f"{path}: is a pipe or device, not a file", f"write srgan upscale - < {path}")
+            else:
+                self._keep(Source(path, Path(path.name), recognise(path)))
+        except OSError as error:  # such as a name that is too long
+            self._fail(path, f"{path}: cannot be read ({reason(error)})", "check the path")
+
+    def _add_all(self, path: Path, root: Path, files: Iterator[Path], if_none: str) -> None:
+        """Add the pictures among files that were found below a folder."""
+        sources = [source for file in files if (source := self._recognised(file, root))]
+        if not sources:
+            inner = path.is_dir() and not self._recursive and any(entry.is_dir() for entry in path.iterdir())
+            self._fail(path, if_none, "add --recursive for the folders inside" if inner else "check the path")
+        for source in sources:
+            self._keep(source)
+
+    def _recognised(self, path: Path, root: Path) -> Source | None:
+        if path.name.startswith("."):
+            self.passed_over["hidden"] += 1
+            return None
+        kind = recognise(path)
+        named_like_one = path.suffix.lower() in formats.SUFFIXES and not _is_special(path)
+        if not named_like_one and (kind is None or not _opens(path)):
+            self.passed_over["no pictures"] += 1
+            return None
+        return Source(path, path.relative_to(root), kind, named=False)
+
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        """The files in a folder, with the hidden ones, in the order of their names."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            folders = {entry.path: None for entry in entries if entry.is_dir()}
+        except OSError as error:
+            self._fail(folder, f"{folder}: cannot be read ({reason(error)})", "check the folder's permissions")
+            return
+        yield from (Path(entry.path) for entry in entries if entry.path not in folders)
+        for path in map(Path, folders if self._recursive else ()):
+            if path.is_symlink():  # it may lead around in a circle
+                self.passed_over["links to folders"] += 1
+            elif not (path.name.startswith(".") or self._holds_results(path, folder)):
+                yield from self._walk(path)
+
+    def _matches(self, pattern: str, root: Path) -> Iterator[Path]:
+        """The files that a pattern stands for, sorted; `**` stands for any number of folders."""
+        holds_results = cache(lambda folder: self._holds_results(folder, root))
+        for path in map(Path, sorted(glob.iglob(pattern, recursive=True))):  # noqa: PTH207 (Path's are relative)
+            if path.is_file() and not holds_results(path.parent):
+                yield path
+
+    def _holds_results(self, folder: Path, root: Path) -> bool:
+        """Whether a folder below an input folder, `root`, is where results go."""
+        if not self._output or Path(os.path.realpath(root)).is_relative_to(self._output):
+            return False
+        return Path(os.path.realpath(folder)).is_relative_to(self._output)
+
+    def _keep(self, source: Source) -> None:
+        key = source.path.absolute()
+        if key not in self._found or source.named:
+            self._found[key] = source
+
+    def _fail(self, path: Path, message: str, hint: str) -> None:
+        self.failures.append(Outcome(path, error=SrganError(message, hint)))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, sorted; hidden and foreign files are passed over."""
+    search = Search()
+    search.add_path(str(folder))
+    return [source.path for source in search.sources]
+
+
+def recognise(path: Path) -> Format | None:
+    """The format that a file's first bytes tell; None for all that is no picture, or no file that can be read."""
+    try:
+        if _is_special(path):
+            return None
+        with path.open("rb", buffering=0) as file:
+            return _kind_of(file.read(LONGEST_MAGIC))
+    except (OSError, ValueError):  # the latter: a null byte in the name
+        return None
+
+
+def _kind_of(start: bytes) -> Format | None:
+    Image.init()
+    for kind in formats.FORMATS:
+        _, accepts = Image.OPEN.get(kind.name, (None, None))
+        if accepts and accepts(start[:LONGEST_MAGIC]) is True:
+            return kind
+    return None
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is neither a file nor missing: a pipe would keep us waiting, and can be read only once."""
+    return path.exists() and not path.is_file()
+
+
+def _opens(path: Path) -> bool:
+    """Whether a file that is not named like a picture is one, and does not just begin with the letters of one."""
+    with suppress(Exception):  # a damaged picture is a picture; what is wrong with it is said later
+        try:
+            with warnings.catch_warnings(action="ignore"), Image.open(path):
+                pass
+        except UnidentifiedImageError:
+            return False
+    return True

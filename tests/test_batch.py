@@ -1,0 +1,204 @@
+"""Files -> files with a stand-in for the network."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli import files
+from srgan_cli.account import Account
+from srgan_cli.batch import run_jobs
+from srgan_cli.errors import SrganError
+from srgan_cli.images import Picture, read_header
+from srgan_cli.jobs import Plan, plan_jobs
+from srgan_cli.naming import Destination
+from srgan_cli.outcomes import Outcome
+
+
+def enlarge(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+    """Every pixel four times four times."""
+    on_pixels(picture.colour.shape[0] * picture.colour.shape[1])
+    return Picture(np.kron(picture.colour, np.ones((4, 4, 1), np.uint8)).astype(np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: np.ndarray) -> Path:
+    """The current folder, with a tree of two pictures, `in`."""
+    monkeypatch.chdir(tmp_path)
+    Path("in/deep").mkdir(parents=True)
+    Image.fromarray(photo[:5, :6]).save("in/a.jpg")
+    Image.fromarray(photo[:3, :4]).save("in/deep/b.png")
+    return Path("in")
+
+
+def plan(output: str = "out", **destination: object) -> Plan:
+    return plan_jobs(["in"], Destination(output, **destination), recursive=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tree_becomes_a_tree() -> None:
+    done: list[int] = []
+    outcomes = list(run_jobs(enlarge, plan().jobs, done.append))
+    assert [(str(o.target), o.lr_size, o.sr_size) for o in outcomes] == [
+        ("out/a.jpg", (6, 5), (24, 20)), ("out/deep/b.png", (4, 3), (16, 12)),
+    ]  # fmt: skip
+    assert [read_header(o.target).width for o in outcomes if o.target] == [24, 16]
+    assert sum(done) == 6 * 5 + 4 * 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_quality_and_format_reach_the_file() -> None:
+    sizes = []
+    for quality in (10, 90):
+        for outcome in run_jobs(enlarge, plan(f"q{quality}", format="jpeg", quality=quality).jobs):
+            assert outcome.target
+            with Image.open(outcome.target) as image:
+                assert image.format == "JPEG"
+            sizes.append(outcome.target.stat().st_size)
+    assert sizes[0] < sizes[2]
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_that_fails_does_not_stop_the_others_and_is_named() -> None:
+    def fail_on_wide(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        if picture.colour.shape[1] == 6:
+            raise SrganError("out of memory", "lower --tile")
+        return enlarge(picture, on_pixels)
+
+    failed, done = run_jobs(fail_on_wide, plan().jobs)
+    assert failed.error
+    assert (failed.error.message, failed.error.hint) == ("in/a.jpg: out of memory", "lower --tile")
+    assert (done.error, [path.name for path in Path("out").rglob("*.*")]) == (None, ["b.png"])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
+    jobs = plan().jobs
+    Path("out").write_text("mine")
+    assert all("its folder cannot be made" in str(outcome.error) for outcome in run_jobs(enlarge, jobs))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_full_disk_leaves_the_older_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("out").mkdir()
+    Path("out/a.jpg").write_text("older")
+    jobs = plan_jobs(["in"], Destination("out"), "overwrite").jobs
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    (outcome,) = run_jobs(enlarge, jobs)
+    assert str(outcome.error) == "out/a.jpg: cannot be written (No space left on device)"
+    assert [(path.name, path.read_text()) for path in Path("out").iterdir()] == [("a.jpg", "older")]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]):
+        pytest.skip("needs the right to mount a disk")
+    yield disk
+    subprocess.check_call(["umount", disk])
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp", "bmp"])
+def test_a_real_full_disk_leaves_the_older_result(small_disk: Path, tmp_path: Path, ending: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (small_disk / f"a.{ending}").write_text("older")
+    (small_disk / "ballast").write_bytes(bytes(4_000_000))
+    target = f"{small_disk}/a.{ending}"
+    (outcome,) = run_jobs(enlarge, plan_jobs([str(tmp_path / "a.png")], Destination(target)).jobs)
+    assert str(outcome.error) == f"{target}: cannot be written (No space left on device)"
+    assert sorted(path.name for path in small_disk.iterdir()) == [f"a.{ending}", "ballast"]
+    assert Path(target).read_text() == "older"
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_killed_programs_left_is_deleted_and_nothing_else() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    out = Path("out")
+    out.mkdir()
+    dead, host = process.pid, files._host()
+    names = {
+        "dead": f".srgan-{host}-{dead}-0123456789ab-a.jpg",
+        "alive": f".srgan-{host}-{os.getpid()}-0123456789ab-a.jpg",
+        "other": f".srgan-other{host}-{dead}-0123456789ab-a.jpg",
+        "old": f".srgan-other{host}-{dead}-ba9876543210-a.jpg",
+        "user": ".srgan-notes",
+    }
+    for name in names.values():
+        (out / name).touch()
+    long_ago = time.time() - files.STALE_AFTER - 9
+    for old in ("old", "user"):
+        os.utime(out / names[old], (long_ago, long_ago))
+    list(run_jobs(enlarge, plan().jobs))
+    left = {path.name for path in out.iterdir()}
+    assert {key for key, name in names.items() if name in left} == {"alive", "other", "user"}
+
+
+@pytest.fixture
+def outcomes() -> list[Outcome]:
+    """One done, one skipped, one failed."""
+    return [
+        Outcome(Path("a.png"), Path("out/a.png"), (6, 5), (24, 20), 1.23456),
+        Outcome(Path("b.png"), Path("out/b.png"), skipped=True),
+        Outcome(Path("\udce4.png"), error=SrganError("it is damaged", "copy it again")),
+    ]
+
+
+def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], outcomes: list[Outcome]) -> None:
+    account = Account(json=True, quiet=True)
+    account.start(Plan([], outcomes[2:], {"hidden": 3}))
+    account.setup = {"model": "srresnet", "device": "cpu:0", "precision": "float32"}
+    for outcome in outcomes[:2]:
+        account.enter(outcome)
+    assert not account.close()
+    stdout, stderr = capsysbinary.readouterr()
+    failed, done, skipped = (json.loads(line) for line in stdout.splitlines())
+    assert done == {
+        "input": "a.png", "output": "out/a.png", "input_width": 6, "input_height": 5, "output_width": 24,
+        "output_height": 20, "model": "srresnet", "device": "cpu:0", "precision": "float32", "seconds": 1.235,
+        "error": None, "skipped": False, "notes": [],
+    }  # fmt: skip
+    assert list(failed) == list(skipped) == list(done)
+    assert (failed["input"], failed["error"], failed["device"]) == ("\udce4.png", "it is damaged", None)
+    assert (skipped["skipped"], skipped["seconds"], skipped["output"]) == (True, None, "out/b.png")
+    assert stderr == b"error: it is damaged\nhint: copy it again\n"
+
+
+def test_people_get_lines_and_a_sum(capsys: pytest.CaptureFixture[str], outcomes: list[Outcome]) -> None:
+    account = Account()
+    account.start(Plan([], outcomes, {"hidden": 3, "no pictures": 2}))
+    account.close()
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    assert stderr.splitlines() == [
+        "passed over: 3 hidden, 2 no pictures",
+        "a.png -> out/a.png 24x20 in 1.2 s",
+        "error: it is damaged",
+        "hint: copy it again",
+        "1 done, 1 skipped, 1 failed",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dry_run_lists_what_would_be_written(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    account = Account(dry_run=True)
+    account.start(plan())
+    assert account.close()
+    stdout, stderr = capsysbinary.readouterr()
+    assert stdout == b"in/a.jpg -> out/a.jpg 24x20\nin/deep/b.png -> out/deep/b.png 16x12\n"
+    assert stderr == b"2 to do\n"
+    assert not Path("out").exists()
