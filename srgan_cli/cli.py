@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands, so that help and usage errors 
 import os
 import shlex
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -80,6 +81,10 @@ def upscale(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of JPEG and the like.", show_default="high")
     ] = None,
+    scale: Annotated[float | None, typer.Option(help="Times as large; any number above 1.", show_default="4")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Or as many pixels wide.", show_default=False)] = None,
+    height: Annotated[int | None, typer.Option(min=1, help="Or as many high.", show_default=False)] = None,
+    long_edge: Annotated[int | None, typer.Option(min=1, help="Or the longer side.", show_default=False)] = None,
     model: Annotated[str, typer.Option(help="Released weights by name, a .keras file, or a run folder.")] = "srresnet",
     tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = 64,
     halo: Annotated[
@@ -119,12 +124,15 @@ def upscale(
         from srgan_cli.account import Account
         from srgan_cli.finish import Finish, parse_colour
         from srgan_cli.naming import Destination
+        from srgan_cli.sizes import Size
 
         if overwrite and skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other", "leave one of them out")
         existing: jobs.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
         finish = Finish(parse_colour(background) if background else None, strip)
-        plan = jobs.plan_jobs(inputs, Destination(output, suffix, format, quality, finish), existing, recursive)
+        size = Size(scale, width, height, long_edge)
+        destination = Destination(output, suffix, format, quality, finish, size)
+        plan = jobs.plan_jobs(inputs, destination, existing, recursive)
         if json and any(job.to_stdout for job in plan.jobs):
             raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
         account = Account(json, quiet, dry_run, debug)
@@ -137,12 +145,13 @@ def upscale(
                 options = Options(model, tile, halo, device, precision, self_ensemble, seamless)
                 upscaler = Upscaler(options, account.say)
             account.say(f"{model} on {upscaler.device} in {upscaler.precision}")
+            enlarge = partial(upscaler.upscale, size=size)
             account.setup = {"model": model, "device": upscaler.device, "precision": upscaler.precision}
             with (
                 stop_signals() as stopped,
                 console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _),
             ):
-                for outcome in batch.run_jobs(upscaler.upscale, plan.jobs, unless_stopped(advance, stopped)):
+                for outcome in batch.run_jobs(enlarge, plan.jobs, unless_stopped(advance, stopped)):
                     account.enter(outcome)
         if not account.close():
             raise typer.Exit(1)

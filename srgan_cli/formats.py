@@ -69,7 +69,7 @@ SUFFIXES = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a picture file before its pixels are decoded; sizes in pixels, as stored (not yet upright)."""
+    """What is known of a picture file before its pixels are decoded; sizes in pixels, upright."""
 
     width: int
     height: int
@@ -92,14 +92,18 @@ def format_of(path: Path) -> Format:
     return kind
 
 
-def check_output(path: Path, header: Header, scale: int) -> None:
+def check_output(path: Path, header: Header, side: int) -> None:
     """Find out before any computing whether the enlarged picture can be written to `path`.
+
+    Args:
+        path: Where to.
+        header: Of the picture.
+        side: The longer one of the result, in pixels.
 
     Raises:
         SrganError: The format cannot hold the size, the transparency or the bits.
     """
     kind = format_of(path)
-    side = scale * max(header.width, header.height)
     if kind.longest_side and side > kind.longest_side:
         raise SrganError(
             f"{path}: {kind.name} holds at most {kind.longest_side:,} pixels a side, the result has {side:,}",

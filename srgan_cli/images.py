@@ -20,6 +20,7 @@ from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import open_picture, refuse_unsupported
 
+LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()
 
 
@@ -78,7 +79,8 @@ def read_header(path: Path, file: BinaryIO | None = None) -> Header:
     """
     with open_picture(path, file) as image:
         deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
-        return Header(image.width, image.height, image.has_transparency_data, deep)
+        width, height = image.size if orientation(image) < LYING else image.size[::-1]
+        return Header(width, height, image.has_transparency_data, deep)
 
 
 def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
@@ -129,7 +131,7 @@ def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Pictur
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels as EXIF's orientation says they are to be seen."""
-    if orientation in (5, 6, 7, 8):
+    if orientation >= LYING:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

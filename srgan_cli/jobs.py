@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import SCALE, formats, images
+from srgan_cli import formats, images
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
@@ -27,7 +27,8 @@ class Job:
     Attributes:
         source: The file to read; `-` is stdin.
         target: The file to write; only a format if `to_stdout`.
-        size: Of LR, in pixels.
+        size: Of LR: width and height in pixels.
+        sr_size: Of the result.
         pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
@@ -38,6 +39,7 @@ class Job:
     source: Path
     target: Path
     size: Size
+    sr_size: Size
     pixels: int
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
@@ -52,8 +54,7 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        width, height = self.size
-        return Outcome(self.source, self.place, self.size, (SCALE * width, SCALE * height))
+        return Outcome(self.source, self.place, self.size, self.sr_size)
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,7 @@ def _checked(
                 continue
             if not (targets.stdout or targets.folder):
                 check_folder(target)
-            jobs.append(
-                replace(
-                    _checked_job(source, target, destination.finish),
-                    to_stdout=targets.stdout,
-                    quality=destination.quality,
-                )
-            )
+            jobs.append(replace(_checked_job(source, target, destination), to_stdout=targets.stdout))
         except SrganError as error:
             outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
     return jobs, outcomes
@@ -187,9 +182,11 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
     raise SrganError(f"{target}: exists already", "add --overwrite or --skip-existing, or name another place with -o")
 
 
-def _checked_job(source: Source, target: Path, finish: Finish) -> Job:
-    content = source.content
+def _checked_job(source: Source, target: Path, destination: Destination) -> Job:
+    content, finish, size = source.content, destination.finish, destination.size
     header = finish.header(images.read_header(source.path, None if content is None else io.BytesIO(content)))
-    formats.check_output(target, header, SCALE)
-    pixels = header.width * header.height * (1 + header.transparent)
-    return Job(source.path, target, (header.width, header.height), pixels, content, finish=finish)
+    height, width = size.of(header.height, header.width)
+    formats.check_output(target, header, max(height, width))
+    pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels)
+    return replace(job, content=content, quality=destination.quality, finish=finish)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srgan_cli import SCALE, formats
+from srgan_cli import formats
 from srgan_cli.errors import UsageError
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format
+from srgan_cli.sizes import Size
 from srgan_cli.sources import Source
 
 STDOUT = "-"
-AS_IT_IS = Finish()
-USUAL_SUFFIX = f"_x{SCALE}"
+AS_IT_IS, FOUR_TIMES = Finish(), Size()
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Destination:
         format: A format's name or ending; None for that of the input.
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What is done with every picture beside enlarging it.
+        size: Of the results.
 
     Raises:
         UsageError: They make no sense.
@@ -37,6 +38,7 @@ class Destination:
     format: str | None = None
     quality: int | None = None
     finish: Finish = AS_IT_IS
+    size: Size = FOUR_TIMES
 
     def __post_init__(self) -> None:
         if self.suffix and Path(self.suffix).name != self.suffix:
@@ -110,7 +112,7 @@ def name_targets(sources: Sequence[Source], destination: Destination, single: bo
             raise UsageError("stdout is a terminal, which shows no pictures", "name a file with -o, or add > out.png")
         return Targets([_name(source, destination, "", Path("stdout")) for source in sources], stdout=True)
     if output is None:
-        suffix = USUAL_SUFFIX if destination.suffix is None else destination.suffix
+        suffix = destination.size.suffix if destination.suffix is None else destination.suffix
         return Targets([_name(source, destination, suffix, source.beside) for source in sources])
     if not destination.folder and (single or Path(output).suffix.lower() in formats.SUFFIXES):
         _require_one(sources, output)

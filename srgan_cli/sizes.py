@@ -41,6 +41,13 @@ class Size:
         if self.scale is not None and not 1 < self.scale < math.inf:
             raise UsageError(f"--scale is {self.scale}", "use a number above 1")
 
+    @property
+    def suffix(self) -> str:
+        """Put behind a name, it tells the size."""
+        factor = SCALE if self.scale is None else self.scale
+        others = {"w": self.width, "h": self.height, "long": self.long_edge}
+        return next((f"_{letter}{pixels}" for letter, pixels in others.items() if pixels), f"_x{factor:g}")
+
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result for a picture of this size."""
         factor: float = SCALE if self.scale is None else self.scale

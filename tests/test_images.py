@@ -176,12 +176,12 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
 )
 def test_what_cannot_be_written_is_found_out_first(tmp_path: Path, name: str, header: Header, reason: str) -> None:
     with pytest.raises(SrganError, match=reason):
-        formats.check_output(tmp_path / name, header, scale=4)
+        formats.check_output(tmp_path / name, header, 4 * max(header.width, header.height))
 
 
 def test_what_can_be_written_passes(tmp_path: Path) -> None:
-    formats.check_output(tmp_path / "p.jpg", Header(16_375, 8, transparent=False, sixteen_bits=False), scale=4)
-    formats.check_output(tmp_path / "p.WEBP", Header(4_095, 8, transparent=True, sixteen_bits=False), scale=4)
+    formats.check_output(tmp_path / "p.jpg", Header(16_375, 8, transparent=False, sixteen_bits=False), 65_500)
+    formats.check_output(tmp_path / "p.WEBP", Header(4_095, 8, transparent=True, sixteen_bits=False), 16_380)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "WEBP"])

@@ -10,6 +10,7 @@ from PIL import Image
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
+from srgan_cli.sizes import Size
 
 
 @pytest.fixture
@@ -264,3 +265,26 @@ def test_several_pictures_do_not_go_into_one_file() -> None:
 def test_an_output_folder_that_cannot_be_made_is_one_sentence() -> None:
     with pytest.raises(SrganError, match="cannot be made a folder"):
         plan("in", output="in/notes.txt/out")
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "expected"),
+    [
+        (Size(scale=2.5), "b_x2.5.png", (15, 10)),
+        (Size(width=30), "b_w30.png", (30, 20)),
+        (Size(), "b_x4.png", (24, 16)),
+    ],
+)
+def test_a_size_is_met_and_told_in_the_name(folder: Path, size: Size, name: str, expected: tuple[int, int]) -> None:
+    (job,) = plan_jobs([str(folder / "b.png")], Destination(size=size)).jobs
+    assert job.target.name == name
+    assert job.sr_size == job.expected.sr_size == expected
+    assert job.pixels == size.pixels(4, 6)
+
+
+def test_a_lying_photograph_is_planned_upright(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (6, 5)).save(folder / "lying.jpg", exif=exif)
+    (job,) = plan_jobs([str(folder / "lying.jpg")]).jobs
+    assert (job.size, job.sr_size) == ((5, 6), (20, 24))
