@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import replacing
+from srgan_cli.files import check_can_be_made, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 BACKUPS_KEPT = 2
@@ -66,11 +66,12 @@ class RunFolder:
         """Make sure that a new run can begin here.
 
         Raises:
-            SrganError: There is a run already.
+            SrganError: There is a run already, or no folder can be made here.
         """
         if is_run(self.path) and self.writes:
             resume = shlex.quote(str(self.path))
             raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")
+        check_can_be_made(self.path)
 
     def prepare(self, options: TrainOptions) -> None:
         """Make the folder if need be, write down the options, and clear away what a killed process left half written.

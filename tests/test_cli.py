@@ -206,7 +206,7 @@ def test_train_asks_for_pictures() -> None:
         (["--config", "odd.toml"], 2, "odd.toml: there is no option 'stepz'"),
         (["--data", "in", "--from", "notes"], 1, "notes: not the weights of a generator"),
         (["--data", "in", "-o", "notes"], 1, "notes: cannot be made a folder"),
-        (["--data", "in", "--vgg-weights", "notes", "--hr-size", "16"], 1, "the VGG19 weights cannot be loaded"),
+        (["--data", "in", "--vgg-weights", "notes", "--hr-size", "32"], 1, "the VGG19 weights cannot be loaded"),
         (["--data", "in", "--sampling", "crop", "--hr-size", "256"], 1, "none of 1 pictures can be used"),
     ],
 )
