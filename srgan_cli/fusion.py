@@ -10,8 +10,8 @@ Three rewrites, all exact up to rounding, also at the zero-padded border:
 3. The last convolution's rows (`layers.RowConv2D`) are laid side by side once, too.
 
 In half precision three things stay float32, which cost little and would otherwise lose grey levels: the first
-convolution, the running sum of the residual blocks, and the eighth of the channels behind the last upsampling that the
-last convolution weighs most. With the weights `srresnet` of 2026-11 that is an RMS error of half a level instead of 3.
+convolution, the running sum of the residual blocks, and the quarter of the channels behind the last upsampling that the
+last convolution weighs most. With the weights `srresnet` of 2026-11 that is an RMS error of a quarter of a level instead of 3.
 """
 
 from typing import Any
@@ -92,7 +92,7 @@ def _split_by_weight(last_kernel: np.ndarray, dtype: str) -> list[tuple[str, np.
     by_weight = np.argsort(-np.abs(last_kernel).sum(axis=(0, 1, 3)))
     if dtype == "float32":
         return [(dtype, np.sort(by_weight))]
-    heavy, others = np.split(by_weight, [len(by_weight) // 8])
+    heavy, others = np.split(by_weight, [len(by_weight) // 4])
     return [("float32", np.sort(heavy)), (dtype, np.sort(others))]
 
 
