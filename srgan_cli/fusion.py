@@ -11,7 +11,8 @@ Three rewrites, all exact up to rounding, also at the zero-padded border:
 
 In half precision three things stay float32, which cost little and would otherwise lose grey levels: the first
 convolution, the running sum of the residual blocks, and the quarter of the channels behind the last upsampling that the
-last convolution weighs most. With the weights `srresnet` of 2026-11 that is an RMS error of a quarter of a level instead of 3.
+last convolution weighs most. With the weights `srresnet` of 2026-11 that is an RMS error of a quarter of a level
+instead of 3.
 """
 
 from typing import Any
