@@ -16,6 +16,7 @@ from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import SSIM_WINDOW, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
+from srgan_cli.runs import is_run
 from srgan_cli.upscaling import Options, Upscaler
 
 BICUBIC = "bicubic"
@@ -91,7 +92,7 @@ def _upscaler(options: Options) -> Model:
 
 
 def _ready_made(folder: Path, pairs: Sequence[Pair]) -> Model | None:
-    if not folder.is_dir() or (folder / "config.json").exists():  # the latter is a training run
+    if not folder.is_dir() or is_run(folder) or (folder / "generator.keras").exists():
         return None
     files = match_names({pair.name: pair.hr for pair in pairs}, folder)
     return lambda pair, _: images.read_picture(files[pair.name])

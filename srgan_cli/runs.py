@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_can_be_made, replacing
+from srgan_cli.files import check_can_be_made, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 BACKUPS_KEPT = 2
@@ -79,13 +79,14 @@ class RunFolder:
         Raises:
             SrganError: The folder cannot be made or written to.
         """
+        folders = self._backups, self.path / "samples", self.path / "best"
         try:
-            for folder in (self._backups, self.path / "samples", self.path / "best"):
+            for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SrganError(f"{self.path}: cannot be made a folder ({error.strerror})", "name another -o") from error
-        for stale in self.path.rglob(".srgan-*") if self.writes else ():
-            stale.unlink(missing_ok=True)
+        for folder in (self.path, *folders) if self.writes else ():
+            remove_stale(folder)
         if self._config.exists() and self.read_options() == options:
             return
         self.write("config.json", lambda path: path.write_text(json.dumps(asdict(options), indent=2) + "\n"))
