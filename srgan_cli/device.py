@@ -68,6 +68,17 @@ def _gpu_has_bfloat16() -> bool:
     return False
 
 
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made meanwhile compute in `float32`, `bfloat16` or `float16`; their variables are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is a backend's, or Python's, way to say so."""
     text = f"{type(error).__name__} {error}"

@@ -15,6 +15,7 @@ from srgan_cli.errors import UsageError
 
 Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Stage = Literal["pretrain", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "adversarial")
 HR_MULTIPLE = 16  # the strides of the discriminator
@@ -68,8 +69,9 @@ class TrainOptions(DataOptions):
     batch_norm: Literal["train", "frozen"] = option(
         "train", "The generator's batch norms: trained, or left as they are."
     )
-    precision: Literal["float32", "bfloat16", "float16"] = option(
-        "float32", "What is computed in; variables are float32."
+    precision: Precision = option("float32", "What is computed in; variables are float32.")
+    generator_precision: Literal["float32", "bfloat16"] | None = option(
+        None, "What the generator computes in, if in another."
     )
     filters: int = option(64, "Channels of the generator's residual blocks, if it does not start from another.", 1)
     residual_blocks: int = option(16, "Their number, likewise.", 1)
@@ -155,10 +157,11 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
 
 def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
     """What decides which variables a backup holds."""
+    precisions = options.precision, options.generator_precision or options.precision
     return {
         **{name: getattr(options, name) for name in ("filters", "residual_blocks", "start", "batch_norm")},
         "average": options.average > 0,
-        "precision": options.precision == "float16",  # loss scaling
+        "precision": [precision == "float16" for precision in precisions],  # loss scaling
     }
 
 

@@ -17,7 +17,7 @@ from keras import ops
 from PIL import Image
 
 from srgan_cli.data import Pairs, Pictures, settle_sampling
-from srgan_cli.device import Replicas, replicated
+from srgan_cli.device import Replicas, computing_in, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.fitting import Watch, fit
@@ -71,13 +71,9 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
         SrganError: The data, the weights or the run cannot be used, or the loss is no longer a number.
     """
     keras.utils.set_random_seed(options.seed % 2**32)
-    keras.config.set_dtype_policy(options.precision if options.precision == "float32" else f"mixed_{options.precision}")
-    try:
-        with replicated(options.batch_size, listener.line) as replicas:
-            training = _Training(options, run, listener, replicas)
-            return all(training.run_stage(stage) for stage in STAGES if options.steps_of(stage))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
+        training = _Training(options, run, listener, replicas)
+        return all(training.run_stage(stage) for stage in STAGES if options.steps_of(stage))
 
 
 class _Training:
@@ -92,7 +88,8 @@ class _Training:
         if start:
             options = replace(options, **asdict(start.settings))
         self.options = options
-        self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
+        with computing_in(options.generator_precision or options.precision):
+            self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
         self.discriminator = build_discriminator()
         if start:
             self.generator.set_weights(start.get_weights())

@@ -9,6 +9,7 @@ from keras import ops
 
 from srgan_cli import SCALE, images
 from srgan_cli.data import Pairs, Pictures
+from srgan_cli.device import computing_in
 from srgan_cli.losses import Loss
 from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import Generator
@@ -35,10 +36,8 @@ class Validation:
         count = max(STATISTICS_BATCHES, STATISTICS_SQUARES // options.batch_size)
         batches = Pairs(pictures, options, 0, 0 if options.batch_norm == "frozen" else count)
         self._statistics_of = [batches[index][0] for index in range(batches.num_batches)]
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("float32")
-        self.released = Generator(generator.settings)
-        keras.config.set_dtype_policy(before)
+        with computing_in("float32"):
+            self.released = Generator(generator.settings)
 
     def release(self, weights: list[np.ndarray]) -> None:
         """Give the released generator these weights, and its batch norms the statistics of many batches."""

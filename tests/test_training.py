@@ -189,10 +189,22 @@ def test_a_discriminator_that_always_wins_is_warned_about_once(
     assert sum("the generator learns nothing" in line for line in lines) == 1
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_trains_and_releases_float32(options: TrainOptions, tmp_path: Path, precision: str) -> None:
-    options = replace(options, precision=precision, average=0.5)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("precision", "of_generator"), [("bfloat16", None), ("float16", None), ("float16", "float32")])
+def test_half_precision_trains_and_releases_float32(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: Any, of_generator: Any
+) -> None:
+    trained: list[SRGAN] = []
+
+    def build(*parts: Any) -> SRGAN:
+        trained.append(SRGAN(*parts))
+        return trained[0]
+
+    monkeypatch.setattr(training, "SRGAN", build)
+    options = replace(options, precision=precision, generator_precision=of_generator, average=0.5)
     records, _ = run(options, tmp_path / "run")
+    (model,) = trained
+    assert model.generator.get_layer("trunk_conv").compute_dtype == (of_generator or precision)
+    assert model.discriminator.get_layer("conv3").compute_dtype == precision
     assert all(np.isfinite(record.values["loss"]) for record in records)
     assert all(weight.dtype == np.float32 for weight in weights_of(tmp_path / "run"))
 
