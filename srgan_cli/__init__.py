@@ -32,6 +32,7 @@ def upscale(
     halo: int | None = None,
     device: str = "auto",
     precision: str = "auto",
+    strength: float = 1.0,
 ) -> "PictureLike":
     """The picture, four times as wide and as high, in the type it came in.
 
@@ -45,6 +46,7 @@ def upscale(
         halo: Real neighbours read around it, in LR pixels; None for the default.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
+        strength: 0 to 1: from `srresnet`'s numbers to the model's own.
 
     Raises:
         srgan_cli.errors.SrganError: The picture, the weights or the device cannot be used.
@@ -53,7 +55,7 @@ def upscale(
 
     from srgan_cli import images
 
-    upscaler = _upscaler(model, tile, halo, device, precision)
+    upscaler = _upscaler(model, tile, halo, device, precision, strength)
     if isinstance(picture, Image.Image):
         return images.to_pil(upscaler.upscale(images.from_pil(picture)))
     sr = images.to_array(upscaler.upscale(images.from_array(picture)))
@@ -61,7 +63,7 @@ def upscale(
 
 
 @cache
-def _upscaler(model: str, tile: int, halo: int | None, device: str, precision: str) -> "Upscaler":
+def _upscaler(model: str, tile: int, halo: int | None, device: str, precision: str, strength: float) -> "Upscaler":
     from srgan_cli.upscaling import Options, Upscaler
 
-    return Upscaler(Options(model, tile, halo, device, precision))
+    return Upscaler(Options(model, tile, halo, device, precision, strength=strength))

@@ -18,15 +18,12 @@ class Account:
         quiet: Whether to keep all but errors and results from people.
         dry_run: Whether nothing is computed; the list of what would be written is the result then.
         debug: Whether to show where errors happened.
-
-    Attributes:
-        setup: `model`, `device` and `precision`, once they are settled.
     """
 
     def __init__(self, json: bool = False, quiet: bool = False, dry_run: bool = False, debug: bool = False) -> None:
         self._json, self._quiet, self._dry_run, self._debug = json, quiet, dry_run, debug
         self._counts: Counter[str] = Counter()
-        self.setup: Mapping[str, str] = {}
+        self._setup: Mapping[str, str | float] = {}
 
     def say(self, message: str) -> None:
         """Print a line for people."""
@@ -41,10 +38,16 @@ class Account:
         for outcome in (*plan.settled, *(job.expected for job in plan.jobs if self._dry_run)):
             self.enter(outcome)
 
+    def start_computing(self, model: str, strength: float, device: str, precision: str) -> None:
+        """Tell what is computed, where and how; every line for programs says it from now on."""
+        self._setup = {"model": model, "strength": strength, "device": device, "precision": precision}
+        mixed = f" at strength {strength:g}" if strength < 1 else ""
+        self.say(f"{model}{mixed} on {device} in {precision}")
+
     def enter(self, outcome: Outcome) -> None:
         """Tell what came of a picture."""
         if self._json:
-            write_stdout(f"{to_json(outcome, self.setup)}\n".encode())
+            write_stdout(f"{to_json(outcome, self._setup)}\n".encode())
         if outcome.error:
             self._counts["failed"] += 1
             console.report(outcome.error, self._debug)

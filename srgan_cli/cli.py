@@ -86,6 +86,9 @@ def upscale(
     height: Annotated[int | None, typer.Option(min=1, help="Or as many high.", show_default=False)] = None,
     long_edge: Annotated[int | None, typer.Option(min=1, help="Or the longer side.", show_default=False)] = None,
     model: Annotated[str, typer.Option(help="Released weights by name, a .keras file, or a run folder.")] = "srresnet",
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="Of an adversarial model's inventions; 0 is srresnet's caution.")
+    ] = 1.0,
     tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = 64,
     halo: Annotated[
         int | None,
@@ -142,11 +145,10 @@ def upscale(
             with loading():
                 from srgan_cli.upscaling import Options, Upscaler
 
-                options = Options(model, tile, halo, device, precision, self_ensemble, seamless)
+                options = Options(model, tile, halo, device, precision, self_ensemble, seamless, strength)
                 upscaler = Upscaler(options, account.say)
-            account.say(f"{model} on {upscaler.device} in {upscaler.precision}")
+            account.start_computing(model, strength, upscaler.device, upscaler.precision)
             enlarge = partial(upscaler.upscale, size=size)
-            account.setup = {"model": model, "device": upscaler.device, "precision": upscaler.precision}
             with (
                 stop_signals() as stopped,
                 console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _),

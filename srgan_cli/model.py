@@ -139,6 +139,28 @@ def load_generator(path: Path) -> Generator:
     return generator
 
 
+def interpolated(pixel: Generator, adversarial: Generator, strength: float) -> Generator:
+    """A generator between two, whose every number is (1 - strength) pixel + strength adversarial.
+
+    After Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018
+    (https://arxiv.org/abs/1809.00219), section 3.4.
+
+    Args:
+        pixel: Trained on pixels.
+        adversarial: Trained adversarially from there.
+        strength: 0 to 1.
+
+    Raises:
+        SrganError: They are not of the same size.
+    """
+    if pixel.settings != adversarial.settings:
+        raise SrganError("the two generators differ in size, so there is nothing between them")
+    between = Generator(pixel.settings)
+    pairs = zip(pixel.get_weights(), adversarial.get_weights(), strict=True)
+    between.set_weights([(1 - strength) * a + strength * b for a, b in pairs])
+    return between
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """How much each part of the perceptual loss counts; the defaults are the paper's (its equation 3)."""

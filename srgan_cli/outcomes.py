@@ -8,7 +8,7 @@ from pathlib import Path
 from srgan_cli.errors import SrganError
 
 Size = tuple[int, int]  # width, height
-SETUP = ("model", "device", "precision")
+SETUP = ("model", "strength", "device", "precision")
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Outcome:
         return "; ".join([done, *self.notes])
 
 
-def to_json(outcome: Outcome, setup: Mapping[str, str]) -> str:
+def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
     """One line of ASCII, whatever the names of the files.
 
     Args:
         outcome: Of a picture.
-        setup: `model`, `device` and `precision`, as far as they are settled.
+        setup: `model`, `strength`, `device` and `precision`, as far as they are settled.
     """
     lr, sr = outcome.lr_size or (None, None), outcome.sr_size or (None, None)
     content = {

@@ -12,11 +12,11 @@ from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
-from srgan_cli.model import load_generator
+from srgan_cli.model import Generator, interpolated, load_generator
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
-DEFAULT_MODEL = "srresnet"
+DEFAULT_MODEL = PIXEL_MODEL = "srresnet"
 DEFAULT_TILE = 64
 DEFAULT_HALO = 8
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
@@ -34,6 +34,7 @@ class Options:
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
         seamless: Whether the picture is a texture whose opposite edges meet.
+        strength: 0 to 1: from what pixels alone have taught, `srresnet`, to the whole of an adversarial model.
     """
 
     model: str = DEFAULT_MODEL
@@ -43,6 +44,7 @@ class Options:
     precision: str = "auto"
     self_ensemble: bool = False
     seamless: bool = False
+    strength: float = 1.0
 
 
 class Upscaler:
@@ -57,7 +59,7 @@ class Upscaler:
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
         with keras.device(self.device):
-            generator = load_generator(find_weights(options.model))
+            generator = _generator(options)
         self.run_network = Network(generator, self.device, self.precision, options.self_ensemble, say)
         self.config = generator.settings
         radius = self.config.receptive_radius
@@ -148,3 +150,19 @@ class Upscaler:
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
         return images.to_pixels(sr, windows.dtype)
+
+
+def _generator(options: Options) -> Generator:
+    """The generator to run.
+
+    Raises:
+        SrganError: The weights cannot be loaded, or not be mixed.
+    """
+    generator = load_generator(find_weights(options.model))
+    if options.strength == 1:
+        return generator
+    try:
+        return interpolated(load_generator(find_weights(PIXEL_MODEL)), generator, options.strength)
+    except SrganError as error:
+        message = f"--strength mixes {options.model} with {PIXEL_MODEL}, but {error.message}"
+        raise SrganError(message, "leave out --strength") from error

@@ -161,7 +161,7 @@ def outcomes() -> list[Outcome]:
 def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], outcomes: list[Outcome]) -> None:
     account = Account(json=True, quiet=True)
     account.start(Plan([], outcomes[2:], {"hidden": 3}))
-    account.setup = {"model": "srresnet", "device": "cpu:0", "precision": "float32"}
+    account.start_computing("srgan", 0.5, "cpu:0", "float32")
     for outcome in outcomes[:2]:
         account.enter(outcome)
     assert not account.close()
@@ -169,8 +169,8 @@ def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], ou
     failed, done, skipped = (json.loads(line) for line in stdout.splitlines())
     assert done == {
         "input": "a.png", "output": "out/a.png", "input_width": 6, "input_height": 5, "output_width": 24,
-        "output_height": 20, "model": "srresnet", "device": "cpu:0", "precision": "float32", "seconds": 1.235,
-        "error": None, "skipped": False, "notes": [],
+        "output_height": 20, "model": "srgan", "strength": 0.5, "device": "cpu:0", "precision": "float32",
+        "seconds": 1.235, "error": None, "skipped": False, "notes": [],
     }  # fmt: skip
     assert list(failed) == list(skipped) == list(done)
     assert (failed["input"], failed["error"], failed["device"]) == ("\udce4.png", "it is damaged", None)

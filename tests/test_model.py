@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import randomise
 from keras import layers, ops
 
 from srgan_cli.errors import SrganError
@@ -15,6 +16,7 @@ from srgan_cli.model import (
     Generator,
     GeneratorConfig,
     build_discriminator,
+    interpolated,
     load_generator,
     save_generator,
 )
@@ -166,3 +168,15 @@ def test_truncated_weights_are_one_sentence(small_generator: Generator, tmp_path
 def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SrganError, match="no such file"):
         load_generator(tmp_path / "g.keras")
+
+
+def test_between_two_generators_every_number_is_in_proportion(small_generator: Generator) -> None:
+    other = randomise(Generator(small_generator.settings), seed=1)
+    between = interpolated(small_generator, other, 0.25).get_weights()
+    for a, b, mixed in zip(small_generator.get_weights(), other.get_weights(), between, strict=True):
+        np.testing.assert_allclose(mixed, 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
+
+
+def test_generators_of_different_size_have_nothing_between_them(small_generator: Generator) -> None:
+    with pytest.raises(SrganError, match="differ in size"):
+        interpolated(small_generator, Generator(GeneratorConfig(8, 1)), 0.5)

@@ -11,7 +11,7 @@ from srgan_cli import images, tiling
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.model import Generator, save_generator
+from srgan_cli.model import Generator, load_generator, save_generator
 from srgan_cli.released import find_weights
 from srgan_cli.upscaling import Options, Upscaler
 
@@ -208,3 +208,27 @@ def test_api_returns_what_it_is_given(photo: np.ndarray) -> None:
     assert isinstance(image, Image.Image)
     np.testing.assert_array_equal(np.asarray(image), sr)
     assert srgan_cli.upscale(small[..., 0], **options).shape == (64, 80)  # type: ignore[arg-type]
+
+
+def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Path, photo: np.ndarray) -> None:
+    changed = load_generator(find_weights("srresnet"))
+    last = changed.get_layer("last")
+    last.set_weights([last.get_weights()[0], last.get_weights()[1] + np.float32(0.1)])  # brighter
+    save_generator(changed, tmp_path / "bright.keras")
+
+    def enlarge(model: str, strength: float) -> np.ndarray:
+        upscaler = Upscaler(Options(model, precision="float32", strength=strength))
+        return upscaler.upscale(Picture(photo[:16, :16])).colour.astype(int)
+
+    bright = str(tmp_path / "bright.keras")
+    pixel, half, whole = (enlarge(bright, strength) for strength in (0.0, 0.5, 1.0))
+    np.testing.assert_array_equal(pixel, enlarge("srresnet", 1.0))
+    assert (pixel <= half).all()
+    assert (half <= whole).all()
+    assert pixel.mean() + 1 < half.mean() < whole.mean() - 1
+
+
+def test_strength_of_a_network_of_another_size_is_one_sentence(small_generator: Generator, tmp_path: Path) -> None:
+    save_generator(small_generator, tmp_path / "small.keras")
+    with pytest.raises(SrganError, match=r"--strength mixes .*small\.keras with srresnet, but .* differ in size"):
+        Upscaler(Options(str(tmp_path / "small.keras"), strength=0.5))
