@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 import srgan_cli
 from srgan_cli import images, tiling
+from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
@@ -232,3 +234,39 @@ def test_strength_of_a_network_of_another_size_is_one_sentence(small_generator: 
     save_generator(small_generator, tmp_path / "small.keras")
     with pytest.raises(SrganError, match=r"--strength mixes .*small\.keras with srresnet, but .* differ in size"):
         Upscaler(Options(str(tmp_path / "small.keras"), strength=0.5))
+
+
+def reduced(values: np.ndarray) -> np.ndarray:
+    """(H, W, C) float -> (H / 4, W / 4, C) by antialiased bicubic interpolation."""
+    height, width, _ = values.shape
+    planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(values, -1, 0)]
+    return np.stack([np.asarray(plane.resize((width // 4, height // 4))) for plane in planes], axis=-1)
+
+
+def draw_logo(side: int) -> Picture:
+    """A ring and two letters in a colour gradient, antialiased, on transparency."""
+    shape = Image.new("L", (4 * side, 4 * side))
+    pen, unit = ImageDraw.Draw(shape), side / 96
+    pen.ellipse([40 * unit, 40 * unit, 344 * unit, 344 * unit], fill=255)
+    pen.ellipse([90 * unit, 90 * unit, 294 * unit, 294 * unit], fill=0)
+    pen.text((120 * unit, 110 * unit), "ag", fill=255, font=ImageFont.load_default(160 * unit))
+    alpha = np.asarray(shape.resize((side, side), Image.Resampling.BOX))[..., None]
+    down = np.linspace(0, 1, side)[:, None, None]
+    colour = (1 - down) * (250, 200, 30) + down * (220, 40, 120) + np.zeros((side, side, 1))
+    return Picture(np.rint(colour).astype(np.uint8), alpha)
+
+
+def test_a_cut_out_logo_has_no_fringe(upscaler: Upscaler) -> None:
+    hr = draw_logo(256)
+    assert hr.alpha is not None
+    opacity = hr.alpha / 255
+    alpha = np.clip(np.rint(reduced(opacity) * 255), 0, 255).astype(np.uint8)
+    # As programs export it: black where nothing is to be seen.
+    visible = reduced(hr.colour * opacity) / np.maximum(reduced(opacity), 1e-6)
+    colour = np.where(alpha > 0, np.clip(np.rint(visible), 0, 255), 0).astype(np.uint8)
+    ours = upscaler.upscale(Picture(colour, alpha))
+    apart = Picture(upscaler.upscale(Picture(colour)).colour, upscaler.upscale(Picture(alpha)).colour)
+    edge = ndimage.binary_dilation((hr.alpha > 0) & (hr.alpha < 255), np.ones((9, 9, 1)))[..., 0]
+    for background in ((0, 0, 0), (255, 255, 255), (255, 0, 0)):
+        sr, naive, truth = (flatten(picture, background).colour[edge].astype(int) for picture in (ours, apart, hr))
+        assert np.abs(sr - truth).mean() < 0.6 * np.abs(naive - truth).mean()
