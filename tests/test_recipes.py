@@ -1,0 +1,63 @@
+"""The recipes of the released weights run, and the script that prepares their pictures leaves out what it must."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PHOTO, ROOT, SHARED
+from PIL import Image, ImageOps
+from typer.testing import CliRunner
+
+from srgan_cli.cli import app
+
+RECIPES = sorted((ROOT / "weights" / "recipes").glob("*.toml"))
+STEPS = {"pretrain_steps": "--pretrain-steps", "steps": "--steps"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_twenty_steps_of_a_recipe(recipe: Path, tmp_path: Path) -> None:
+    options = tomllib.loads(recipe.read_text())
+    vgg = SHARED / "vgg19" / "vgg19_notop.h5"
+    features = ["--vgg-weights", str(vgg)] if vgg.exists() else ["--content-loss", "mse"]
+    lengths = [part for name, flag in STEPS.items() if options[name] for part in (flag, "20")]
+    pictures = ["--data", str(PHOTO.parent), "--from", options.get("start", "srresnet")]
+    arguments = [
+        "--config",
+        str(recipe),
+        *pictures,
+        *lengths,
+        *features,
+        "--batch-size",
+        "1",
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    result = CliRunner().invoke(app, ["train", *arguments])
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "run" / "generator.keras").exists()
+
+
+def test_no_training_picture_shows_a_test_picture(tmp_path: Path, photo: np.ndarray) -> None:
+    source, test = tmp_path / "source", tmp_path / "test"
+    for folder in (source / "deep", test):
+        folder.mkdir(parents=True)
+    flower = Image.fromarray(photo)
+    flower.resize((384, 256)).save(test / "flower.png")
+    ImageOps.mirror(flower.crop((30, 20, 150, 120))).save(source / "part.jpg")
+    other = Image.effect_mandelbrot((2400, 1200), (-2, -1.2, 1, 1.2), 60).convert("RGB")
+    other.save(source / "deep" / "large.jpg")
+    other.resize((300, 150)).save(source / "small.webp")
+    script = [sys.executable, str(ROOT / "weights" / "prepare.py"), str(source), "--without", str(test)]
+    check = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert check.returncode == 1
+    assert [line.split()[0] for line in check.stdout.splitlines()] == [str(source / "part.jpg")]
+    subprocess.run([*script, "-o", str(tmp_path / "out")], check=True)
+    made = {path.name: path for path in (tmp_path / "out").rglob("*.*")}
+    assert made.keys() == {"large.png", "small.webp"}
+    assert made["small.webp"].read_bytes() == (source / "small.webp").read_bytes()
+    with Image.open(made["large.png"]) as large:
+        assert large.size == (1200, 600)
