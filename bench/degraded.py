@@ -1,0 +1,71 @@
+"""The numbers of damaged pictures in the model cards: `srgan eval` with all shipped weights.
+
+    python bench/degraded.py HR_FOLDER...
+
+LR is HR blurred by a Gaussian of 1.2 HR pixels, reduced four times by antialiased bicubic interpolation, with Gaussian
+noise of 10 levels and saved as JPEG of quality 40 (4:2:0): all four in this order, and each of the three damages alone.
+The table between the marks in weights/photo.md is replaced.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from scores import ROOT, put, scores, table
+
+from srgan_cli import SCALE
+from srgan_cli.formats import SUFFIXES
+from srgan_cli.images import as_rgb8, read_picture
+
+BLUR, NOISE, QUALITY = 1.2, 10.0, 40
+DAMAGES = {"all three": {"blur", "noise", "jpeg"}, "blur": {"blur"}, "noise": {"noise"}, "JPEG": {"jpeg"}}
+
+
+def damage(hr: np.ndarray, kinds: set[str], rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) uint8 -> (H / 4, W / 4, 3) uint8, but for what JPEG does."""
+    if "blur" in kinds:
+        hr = ndimage.gaussian_filter(hr, (BLUR, BLUR, 0))
+    height, width, _ = hr.shape
+    lr = Image.fromarray(hr).resize((width // SCALE, height // SCALE), Image.Resampling.BICUBIC)
+    levels = np.asarray(lr, np.float64)
+    if "noise" in kinds:
+        levels = levels + rng.normal(0, NOISE, levels.shape)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def make_set(source: Path, folder: Path, kinds: set[str]) -> None:
+    """Write HR/ and LR_x4/ below a folder, HR as PNG without what is beyond a multiple of 4."""
+    rng = np.random.default_rng(0)
+    for name in ("HR", "LR_x4"):
+        (folder / name).mkdir(parents=True)
+    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES):
+        hr = as_rgb8(read_picture(path).colour)
+        hr = hr[: hr.shape[0] // SCALE * SCALE, : hr.shape[1] // SCALE * SCALE]
+        lr = Image.fromarray(damage(hr, kinds, rng))
+        Image.fromarray(hr).save(folder / "HR" / f"{path.stem}.png")
+        if "jpeg" in kinds:
+            lr.save(folder / "LR_x4" / f"{path.stem}.jpg", quality=QUALITY)
+        else:
+            lr.save(folder / "LR_x4" / f"{path.stem}.png")
+
+
+def main() -> None:
+    """Measure, print and put the table into place."""
+    models = sorted(path.stem for path in (ROOT / "weights").glob("*.keras"))
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for source in map(Path, sys.argv[1:]):
+            for name, kinds in DAMAGES.items():
+                place = Path(scratch) / source.name / name
+                make_set(source, place, kinds)
+                title = source.parent.name if source.name == "HR" else source.name
+                found[f"{title}, {name}"] = scores(place, models, [])
+    print(table(found, models))
+    put(ROOT / "weights" / "photo.md", table(found, models), "damaged")
+
+
+if __name__ == "__main__":
+    main()
