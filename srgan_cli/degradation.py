@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
-from scipy import signal
+from scipy import signal, special
 
 from srgan_cli import SCALE
 from srgan_cli.images import resize
 from srgan_cli.options import Degradation
 
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+FORMS, FORM_SHARES = ("gaussian", "generalised", "plateau"), (0.7, 0.15, 0.15)  # of blur kernels, as Real-ESRGAN
 CLEAN_SHARE = 0.15  # of `photo`: pictures that need no repair, so that the network learns to leave those alone
 
 
@@ -44,8 +45,9 @@ def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(4 h, 4 w, 3) uint8 -> (h, w, 3) uint8, as a picture comes out of cameras, scanners, editors and networks.
 
     Blur, an intermediate resizing and noise in random order, once or twice; then the resizing to LR, with JPEG before
-    or after it or both. The random order is BSRGAN's (Zhang et al. 2021, https://arxiv.org/abs/2103.14006, section
-    3.5), doing it twice is Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833, section 3.2).
+    or after it or both, and rings beside edges. The random order is BSRGAN's (Zhang et al. 2021,
+    https://arxiv.org/abs/2103.14006, section 3.5); doing it twice, the kernels and the rings are Real-ESRGAN's (Wang et
+    al. 2021, https://arxiv.org/abs/2107.10833, sections 3.1 and 3.2).
 
     Raises:
         ValueError: A side is not a multiple of 4.
@@ -59,24 +61,67 @@ def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.3:
         picture = jpeg(picture, rng)
     picture = resize(picture, *sides, FILTERS[rng.integers(len(FILTERS))])
+    if rng.random() < 0.3:
+        picture = ring(picture, rng)
     return jpeg(picture, rng) if rng.random() < 0.7 else picture
 
 
 def blur(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """(H, W, 3) uint8, blurred by a Gaussian of random width in two random directions."""
-    reach = min(9, *(side - 1 for side in picture.shape[:2]))
+    """(H, W, 3) uint8, blurred by a kernel of random form and of random width in two random directions."""
     along, across = 0.2 + 2.8 * strength * rng.random(2) ** 1.5
-    kernel = gaussian_kernel(along, across, np.pi * rng.random(), reach)
-    padded = np.pad(picture.astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    return _rounded(signal.oaconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1)))
+    form, power = rng.choice(FORMS, p=FORM_SHARES), 1.0
+    if form != "gaussian":
+        power = rng.uniform(0.5, 4) if form == "generalised" else rng.uniform(1, 2)
+    return _filtered(picture, blur_kernel(along, across, np.pi * rng.random(), _reach(picture), form, power))
 
 
-def gaussian_kernel(sigma_1: float, sigma_2: float, angle: float, reach: int) -> np.ndarray:
-    """(2 reach + 1, 2 reach + 1) float32 that adds up to 1: a Gaussian of two widths in pixels, turned by `angle`."""
+def blur_kernel(
+    width_1: float, width_2: float, angle: float, reach: int, form: str = "gaussian", power: float = 1.0
+) -> np.ndarray:
+    """(2 reach + 1, 2 reach + 1) float32 that adds up to 1, after Real-ESRGAN's equations 3 to 5 and section 3.1.
+
+    Args:
+        width_1: Its standard deviation in pixels along `angle`, if it is a Gaussian.
+        width_2: The same across.
+        angle: In radians.
+        reach: Pixels to each side.
+        form: `gaussian`, `generalised` (flatter or sharper than a Gaussian) or `plateau` (flat in the middle).
+        power: Of the squared distance in the latter two, 1 for a Gaussian.
+    """
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    kernel = np.exp(-0.5 * ((along / sigma_1) ** 2 + (across / sigma_2) ** 2))
+    distance = ((along / width_1) ** 2 + (across / width_2) ** 2) ** power
+    kernel = 1 / (1 + distance) if form == "plateau" else np.exp(-0.5 * distance)
     return (kernel / kernel.sum()).astype(np.float32)
+
+
+def ring(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) uint8 with the rings beside edges that sharpening and strong compression leave."""
+    return _filtered(picture, sinc_kernel(rng.uniform(np.pi / 3, np.pi), _reach(picture)))
+
+
+def sinc_kernel(cutoff: float, reach: int) -> np.ndarray:
+    """(2 reach + 1, 2 reach + 1) float32 that adds up to 1: a circular low-pass filter, Real-ESRGAN's equation 6.
+
+    Args:
+        cutoff: In radians per pixel, up to pi.
+        reach: Pixels to each side.
+    """
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    radius = np.maximum(np.hypot(x, y), 1e-9)
+    kernel = cutoff * special.j1(cutoff * radius) / (2 * np.pi * radius)
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def _reach(picture: np.ndarray) -> int:
+    return min(9, *(side - 1 for side in picture.shape[:2]))
+
+
+def _filtered(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The picture, continued by its mirror image, under a kernel."""
+    reach = len(kernel) // 2
+    padded = np.pad(picture.astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    return _rounded(signal.oaconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1)))
 
 
 def rescale(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
