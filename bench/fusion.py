@@ -22,7 +22,7 @@ from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import read_picture, to_tensor
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.released import find_weights
-from srgan_cli.upscaling import DEFAULT_MODEL
+from srgan_cli.upscaling import PIXEL_MODEL
 
 PATCH, BATCH, ROUNDS = 64, 16, 5
 
@@ -55,7 +55,7 @@ def patches(path: Path) -> np.ndarray:
 def main() -> None:
     """Time all three in turns and compare their outputs."""
     lr = patches(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parents[1] / "examples" / "flower.png")
-    generator = load_generator(find_weights(DEFAULT_MODEL))
+    generator = load_generator(find_weights(PIXEL_MODEL))
     models = {"textbook": textbook(generator)}
     models |= {f"fused {dtype}": FusedGenerator(generator, dtype) for dtype in ("float32", "bfloat16")}
     outputs = {name: model.predict_on_batch(lr) for name, model in models.items()}

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
-__all__ = ["SCALE", "__version__", "upscale"]
+__all__ = ["DEFAULT_MODEL", "SCALE", "__version__", "upscale"]
 __version__ = "0.1.0"
 
 SCALE = 4
 """SR pixels per LR pixel along one axis."""
 
+DEFAULT_MODEL = "srresnet"
+"""The released weights that are used where none are named."""
+
 
 def upscale(
     picture: "PictureLike",
     *,
-    model: str = "srresnet",
+    model: str = DEFAULT_MODEL,
     tile: int = 64,
     halo: int | None = None,
     device: str = "auto",

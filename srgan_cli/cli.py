@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from srgan_cli import __version__
+from srgan_cli import DEFAULT_MODEL, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import check_folder, replacing
@@ -85,7 +85,7 @@ def upscale(
     width: Annotated[int | None, typer.Option(min=1, help="Or as many pixels wide.", show_default=False)] = None,
     height: Annotated[int | None, typer.Option(min=1, help="Or as many high.", show_default=False)] = None,
     long_edge: Annotated[int | None, typer.Option(min=1, help="Or the longer side.", show_default=False)] = None,
-    model: Annotated[str, typer.Option(help="Released weights by name, a .keras file, or a run folder.")] = "srresnet",
+    model: Annotated[str, typer.Option(help="A released name, a .keras file, or a run folder.")] = DEFAULT_MODEL,
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Of an adversarial model's inventions; 0 is srresnet's caution.")
     ] = 1.0,
@@ -213,7 +213,7 @@ def evaluate(
     model: Annotated[
         list[str],
         typer.Option(help="Weights as in upscale, or a folder of SR pictures made elsewhere; may be given often."),
-    ] = ["srresnet"],  # noqa: B006 (Typer copies it)
+    ] = [DEFAULT_MODEL],  # noqa: B006 (Typer copies it)
     channel: Annotated[Literal["y", "rgb"], typer.Option(help="What PSNR and SSIM compare: luma, or colours.")] = "y",
     border: Annotated[int, typer.Option(min=0, help="HR pixels that they leave out at each edge.")] = 4,
     lpips: Annotated[bool, typer.Option(help="How different pictures look.")] = True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from srgan_cli import SCALE, images, tiling
+from srgan_cli import DEFAULT_MODEL, SCALE, images, tiling
 from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
@@ -16,7 +16,7 @@ from srgan_cli.model import Generator, interpolated, load_generator
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
-DEFAULT_MODEL = PIXEL_MODEL = "srresnet"
+PIXEL_MODEL = "srresnet"
 DEFAULT_TILE = 64
 DEFAULT_HALO = 8
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take

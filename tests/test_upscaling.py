@@ -15,13 +15,13 @@ from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, load_generator, save_generator
 from srgan_cli.released import find_weights
-from srgan_cli.upscaling import Options, Upscaler
+from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
 
 
 @pytest.fixture(scope="module")
 def upscaler() -> Upscaler:
     """The released weights in float32."""
-    return Upscaler(Options(precision="float32"))
+    return Upscaler(Options(PIXEL_MODEL, precision="float32"))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 1), (33, 47, 3), (64, 64, 3), (65, 130, 1)])
@@ -100,7 +100,7 @@ def test_progress_adds_up_also_with_constant_alpha(upscaler: Upscaler, photo: np
 
 
 def test_bfloat16_gives_the_same_picture(upscaler: Upscaler, photo: np.ndarray) -> None:
-    other = Upscaler(Options(precision="bfloat16")).upscale(Picture(photo[:64, :64])).colour.astype(int)
+    other = Upscaler(Options(PIXEL_MODEL, precision="bfloat16")).upscale(Picture(photo[:64, :64])).colour.astype(int)
     difference = other - upscaler.upscale(Picture(photo[:64, :64])).colour
     assert np.sqrt((difference**2).mean()) < 0.6
     assert np.abs(difference).max() <= 4
@@ -110,7 +110,7 @@ def test_out_of_memory_makes_smaller_windows(
     upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
-    scarce = Upscaler(Options(precision="float32"), lines.append)
+    scarce = Upscaler(Options(PIXEL_MODEL, precision="float32"), lines.append)
     network = scarce.run_network
     done: list[int] = []
 
@@ -128,7 +128,7 @@ def test_out_of_memory_makes_smaller_windows(
 
 
 def test_no_memory_at_all_is_one_sentence(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    scarce = Upscaler(Options(precision="float32"))
+    scarce = Upscaler(Options(PIXEL_MODEL, precision="float32"))
 
     def run_out_of_memory(_: np.ndarray) -> np.ndarray:
         raise MemoryError
@@ -143,7 +143,7 @@ def test_an_empty_window_in_half_precision_is_computed_again(
     upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, broken: float
 ) -> None:
     lines: list[str] = []
-    half = Upscaler(Options(precision="float16"), lines.append)
+    half = Upscaler(Options(PIXEL_MODEL, precision="float16"), lines.append)
     monkeypatch.setattr(
         half.run_network._fused, "predict_on_batch", lambda _: np.full((1, 64, 64, 3), broken, "float32")
     )
@@ -154,13 +154,15 @@ def test_an_empty_window_in_half_precision_is_computed_again(
 
 def test_black_stays_black_without_a_second_thought() -> None:
     lines: list[str] = []
-    sr = Upscaler(Options(precision="bfloat16"), lines.append).upscale(Picture(np.zeros((16, 16, 3), np.uint8)))
+    sr = Upscaler(Options(PIXEL_MODEL, precision="bfloat16"), lines.append).upscale(
+        Picture(np.zeros((16, 16, 3), np.uint8))
+    )
     assert sr.colour.max() < 12
     assert lines == []
 
 
 def test_the_self_ensemble_commutes_with_flips_and_turns(photo: np.ndarray) -> None:
-    ensemble = Upscaler(Options(precision="float32", self_ensemble=True))
+    ensemble = Upscaler(Options(PIXEL_MODEL, precision="float32", self_ensemble=True))
     square = photo[:24, :32]
     sr = ensemble.upscale(Picture(square)).colour.astype(int)
     turned = ensemble.upscale(Picture(np.rot90(square).copy())).colour
@@ -171,13 +173,13 @@ def test_the_self_ensemble_commutes_with_flips_and_turns(photo: np.ndarray) -> N
 
 def test_the_self_ensemble_is_closer_to_hr(upscaler: Upscaler, shared: Path) -> None:
     lr, hr = (images.read_picture(shared / f"test/Set5/{part}/butterfly.png") for part in ("LR_x4", "HR"))
-    ensemble = Upscaler(Options(precision="float32", self_ensemble=True))
+    ensemble = Upscaler(Options(PIXEL_MODEL, precision="float32", self_ensemble=True))
     alone, together = (psnr(luma(u.upscale(lr).colour), luma(hr.colour), 4) for u in (upscaler, ensemble))
     assert together > alone
 
 
 def test_a_seamless_texture_stays_seamless(upscaler: Upscaler, photo: np.ndarray) -> None:
-    seamless = Upscaler(Options(precision="float32", seamless=True))
+    seamless = Upscaler(Options(PIXEL_MODEL, precision="float32", seamless=True))
     texture, shift = photo[:40, :48], (16, 20)
     sr = seamless.upscale(Picture(texture)).colour.astype(int)
     rolled = seamless.upscale(Picture(np.roll(texture, shift, axis=(0, 1)))).colour
