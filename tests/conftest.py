@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
+RELEASED = sorted(path.stem for path in (ROOT / "weights").glob("*.keras"))
 SHARED = ROOT.parent / "shared" / "data"
 
 

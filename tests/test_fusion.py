@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from conftest import randomise
+from conftest import RELEASED, randomise
 
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import to_tensor
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.released import find_weights
-from srgan_cli.upscaling import PIXEL_MODEL
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (13, 6), (64, 64)])
@@ -30,8 +29,9 @@ def test_fused_equals_plain_at_full_size(photo: np.ndarray) -> None:
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA rounds more often on a CPU; not used there")
-def test_bfloat16_is_within_half_a_grey_level_rms(photo: np.ndarray) -> None:
-    generator = load_generator(find_weights(PIXEL_MODEL))
+@pytest.mark.parametrize("model", RELEASED)
+def test_bfloat16_is_within_half_a_grey_level_rms(model: str, photo: np.ndarray) -> None:
+    generator = load_generator(find_weights(model))
     lr = to_tensor(photo[None, :64, :64])
     difference = FusedGenerator(generator, "bfloat16").predict_on_batch(lr) - generator.predict_on_batch(lr)
     assert 0 < np.sqrt(np.mean(difference**2)) * 127.5 < 0.5

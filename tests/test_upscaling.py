@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import RELEASED
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
@@ -42,7 +43,9 @@ def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: n
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
 
-def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(upscaler: Upscaler, shared: Path) -> None:
+@pytest.mark.parametrize("model", RELEASED)
+def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, shared: Path) -> None:
+    upscaler = Upscaler(Options(model, precision="float32"))
     for name in ("ppt3", "zebra", "monarch"):
         lr = images.to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour)
         whole = upscaler.run_network(lr[None])[0]
@@ -99,9 +102,11 @@ def test_progress_adds_up_also_with_constant_alpha(upscaler: Upscaler, photo: np
     assert sum(done) == 2 * 81
 
 
-def test_bfloat16_gives_the_same_picture(upscaler: Upscaler, photo: np.ndarray) -> None:
-    other = Upscaler(Options(PIXEL_MODEL, precision="bfloat16")).upscale(Picture(photo[:64, :64])).colour.astype(int)
-    difference = other - upscaler.upscale(Picture(photo[:64, :64])).colour
+@pytest.mark.parametrize("model", RELEASED)
+def test_bfloat16_gives_the_same_picture(model: str, photo: np.ndarray) -> None:
+    upscalers = [Upscaler(Options(model, precision=precision)) for precision in ("bfloat16", "float32")]
+    half, exact = (u.upscale(Picture(photo[:64, :64])).colour.astype(int) for u in upscalers)
+    difference = half - exact
     assert np.sqrt((difference**2).mean()) < 0.6
     assert np.abs(difference).max() <= 4
 
