@@ -41,7 +41,8 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
 
 
 def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
-    picture = images.read_picture(job.source, None if job.content is None else io.BytesIO(job.content))
+    file = None if job.content is None else io.BytesIO(job.content)
+    picture = images.read_picture(job.source, file, job.most_pixels)
     lr = job.finish.apply(picture)
     try:
         sr = upscale(lr, on_pixels)

@@ -84,7 +84,7 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
 def orientation(image: Image.Image) -> int:
     """How an opened picture is to be turned; 1, upright, if its EXIF is damaged."""
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        return int(Image.Image.getexif(image).get(ORIENTATION, 1))  # PNG's own decodes the pixels first
     except UNREADABLE:
         return 1
 

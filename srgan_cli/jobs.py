@@ -14,6 +14,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
+from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome, Size
 from srgan_cli.sources import Search, Source
 
@@ -34,6 +35,7 @@ class Job:
         to_stdout: Whether the result goes there.
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What else is done with it.
+        most_pixels: A file that has become larger meanwhile is refused.
     """
 
     source: Path
@@ -45,6 +47,7 @@ class Job:
     to_stdout: bool = False
     quality: int | None = None
     finish: Finish = AS_IT_IS
+    most_pixels: int = MOST_PIXELS
 
     @property
     def place(self) -> Path:
@@ -77,6 +80,7 @@ def plan_jobs(
     destination: Destination | None = None,
     existing: Existing = "refuse",
     recursive: bool = False,
+    most_pixels: int = MOST_PIXELS,
 ) -> Plan:
     """Settle what is read and written. Nothing is written yet.
 
@@ -86,6 +90,7 @@ def plan_jobs(
         existing: What is done about files that are there. The one named as output is not refused, an input that was
             not named so never replaced.
         recursive: Whether the folders inside an input folder are meant too; they are kept below the output folder.
+        most_pixels: A larger picture is refused.
 
     Raises:
         UsageError: Two inputs would be written to the same file.
@@ -104,8 +109,8 @@ def plan_jobs(
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
     _refuse_clashes(work)
-    jobs, settled = _checked(work, targets, destination, existing, search.failures)
-    return Plan(jobs, settled, dict(search.passed_over))
+    jobs, settled = _checked(work, targets, destination, existing, most_pixels)
+    return Plan(jobs, search.failures + settled, dict(search.passed_over))
 
 
 Work = list[tuple[Source, Path]]
@@ -139,11 +144,11 @@ def _key(path: Path) -> str:
 
 
 def _checked(
-    work: Work, targets: Targets, destination: Destination, existing: Existing, settled: Sequence[Outcome]
+    work: Work, targets: Targets, destination: Destination, existing: Existing, most_pixels: int
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
     protected = set() if targets.named or targets.stdout else {_key(source.path) for source, _ in work}
-    jobs, outcomes = [], list(settled)
+    jobs, outcomes = [], []
     for source, target in work:
         try:
             if not targets.stdout and _is_done(
@@ -153,7 +158,7 @@ def _checked(
                 continue
             if not (targets.stdout or targets.folder):
                 check_folder(target)
-            jobs.append(replace(_checked_job(source, target, destination), to_stdout=targets.stdout))
+            jobs.append(replace(_checked_job(source, target, destination, most_pixels), to_stdout=targets.stdout))
         except SrganError as error:
             outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
     return jobs, outcomes
@@ -182,11 +187,12 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
     raise SrganError(f"{target}: exists already", "add --overwrite or --skip-existing, or name another place with -o")
 
 
-def _checked_job(source: Source, target: Path, destination: Destination) -> Job:
+def _checked_job(source: Source, target: Path, destination: Destination, most_pixels: int) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
-    header = finish.header(images.read_header(source.path, None if content is None else io.BytesIO(content)))
+    file = None if content is None else io.BytesIO(content)
+    header = finish.header(images.read_header(source.path, file, most_pixels))
     height, width = size.of(header.height, header.width)
     formats.check_output(target, header, max(height, width))
     pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
     job = Job(source.path, target, (header.width, header.height), (width, height), pixels)
-    return replace(job, content=content, quality=destination.quality, finish=finish)
+    return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=most_pixels)
