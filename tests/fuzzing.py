@@ -42,6 +42,7 @@ PHOTO = Path(__file__).parents[1] / "examples" / "flower.png"
 MOST_PIXELS = 2**20  # what a header may ask for is bounded by the product's own limit, so that memory is, too
 MOST_SECONDS = 5.0  # of processor time that a file may take
 KILLED_AFTER = 30  # seconds
+PER_PROCESS = 10_000  # files; imagecodecs gives one reference to None too many back for each damaged 16-bit PNG
 MOST_MEMORY = 200 * 2**20  # bytes that all files together may add to the peak of the process
 ADDRESS_SPACE = 16 * 2**30  # bytes; a net for the machine, not a check
 WRITTEN = [kind for kind in formats.FORMATS if kind.written]
@@ -127,6 +128,7 @@ def _lab(rgb: Image.Image) -> Image.Image:
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     converted = ImageCms.applyTransform(rgb, to_lab)
     assert converted is not None
+    converted.info.clear()  # a profile with the time of its making
     return converted
 
 
@@ -265,12 +267,14 @@ class Summary:
         counts: (format, `read` or `refused`) -> files.
         failures: A line for each file that failed, beginning with its number.
         peak: Bytes that they added to the peak of the process's memory.
+        jump: The most that one added at once, and its number.
         slowest: The most seconds of processor time, and the file that took them.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     peak: int = 0
+    jump: tuple[int, int] = (0, -1)
     slowest: tuple[float, int] = (0.0, -1)
 
 
@@ -281,7 +285,8 @@ def run(count: int, first: int = 0) -> Summary:
         report = Path(folder) / "report"
         while number < first + count:
             command = [sys.executable, "-X", "faulthandler", __file__, "--worker", str(report), str(number)]
-            process = subprocess.run([*command, str(first + count)], capture_output=True, text=True, check=False)
+            end = min(first + count, number + PER_PROCESS)
+            process = subprocess.run([*command, str(end)], capture_output=True, text=True, check=False)
             if not report.exists():
                 raise RuntimeError(process.stderr)
             number = _take_in(report, summary)
@@ -298,10 +303,11 @@ def _take_in(report: Path, summary: Summary) -> int:
     for line in report.read_text().splitlines():
         number, *rest = json.loads(line)
         if rest:
-            outcome, seconds, peak, problems = rest
+            outcome, seconds, peak, jump, problems = rest
             summary.counts[list(seeds())[number % len(seeds())].split()[0], outcome] += 1
             summary.slowest = max(summary.slowest, (seconds, number))
             summary.peak = max(summary.peak, peak)
+            summary.jump = max(summary.jump, (jump, number))
             summary.failures += [f"{number}: {problem}" for problem in problems]
     return number + 1
 
@@ -313,7 +319,7 @@ def work(report: Path, first: int, end: int) -> None:
     warnings.simplefilter("error")
     for number, data in enumerate(seeds().values()):
         read(data, number)  # what is imported and kept at the first use is no growth
-    before = _peak()
+    before = highest = _peak()
     with report.open("w") as lines, _printed() as printed:
         for number in range(first, end):
             print(json.dumps([number]), file=lines, flush=True)
@@ -324,12 +330,13 @@ def work(report: Path, first: int, end: int) -> None:
                 outcome = read(data, number)
             except BaseException:  # noqa: BLE001 (that is what this is about)
                 problems.append(f"{name}: {traceback.format_exc()}")
-            seconds, peak = time.process_time() - started, _peak() - before
+            seconds, peak, jump = time.process_time() - started, _peak() - before, _peak() - highest
+            highest += jump
             if seconds > MOST_SECONDS:
                 problems.append(f"{name}: took {seconds:.1f} s")
             if text := printed():
                 problems.append(f"{name}: printed {text!r}")
-            print(json.dumps([number, outcome, seconds, peak, problems]), file=lines, flush=True)
+            print(json.dumps([number, outcome, seconds, peak, jump, problems]), file=lines, flush=True)
 
 
 def _peak() -> int:
@@ -377,7 +384,8 @@ def main() -> None:
         for (name, outcome), count in sorted(summary.counts.items()):
             print(f"{name:5} {outcome:8} {count:6}")
         print(
-            f"{time.monotonic() - started:.0f} s, peak {summary.peak / 2**20:.0f} MiB above the seeds', slowest "
+            f"{time.monotonic() - started:.0f} s, peak {summary.peak / 2**20:.0f} MiB above the seeds' "
+            f"(number {summary.jump[1]} added {summary.jump[0] / 2**20:.0f}), slowest "
             f"{summary.slowest[0]:.2f} s (number {summary.slowest[1]}), {len(summary.failures)} failed"
         )
         sys.exit(bool(summary.failures))

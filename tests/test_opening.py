@@ -147,3 +147,12 @@ def test_a_lying_tiff_is_known_to_lie(tmp_path: Path) -> None:
     header = images.read_header(tmp_path / "p.tif")
     assert (header.width, header.height) == (8, 9)
     assert images.read_picture(tmp_path / "p.tif").colour.shape == (9, 8, 3)
+
+
+@pytest.mark.parametrize("number", [0, 9, 32774])
+def test_an_orientation_that_does_not_exist_is_upright(tmp_path: Path, number: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    Image.new("RGB", (9, 8)).save(tmp_path / "p.png", exif=exif)
+    assert images.read_header(tmp_path / "p.png").width == 9
+    assert images.read_picture(tmp_path / "p.png").colour.shape == (8, 9, 3)
