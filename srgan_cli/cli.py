@@ -111,6 +111,9 @@ def upscale(
     max_megapixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures, which may be made to exhaust memory, are refused.")
     ] = 200,
+    check_memory: Annotated[
+        bool, typer.Option(help="Refuse pictures that take more memory than there is, as far as that can be estimated.")
+    ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Pass over results that are there already: goes on with a job.")
@@ -125,7 +128,7 @@ def upscale(
     Example: srgan upscale photo.jpg -o out.png
     """
     with errors_as_exit_codes(debug):
-        from srgan_cli import batch, console, jobs
+        from srgan_cli import batch, console, jobs, memory
         from srgan_cli.account import Account
         from srgan_cli.finish import Finish, parse_colour
         from srgan_cli.naming import Destination
@@ -137,7 +140,8 @@ def upscale(
         finish = Finish(parse_colour(background) if background else None, strip)
         size = Size(scale, width, height, long_edge)
         destination = Destination(output, suffix, format, quality, finish, size)
-        plan = jobs.plan_jobs(inputs, destination, existing, recursive, max_megapixels * 10**6)
+        limits = jobs.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
+        plan = jobs.plan_jobs(inputs, destination, existing, recursive, limits)
         if json and any(job.to_stdout for job in plan.jobs):
             raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
         account = Account(json, quiet, dry_run, debug)

@@ -83,7 +83,8 @@ def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOS
         # Pillow turns TIFFs, and what it says of their size, by itself.
         lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING
         width, height = image.size[::-1] if lying else image.size
-        return Header(width, height, image.has_transparency_data, deep)
+        grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
+        return Header(width, height, image.has_transparency_data, deep, grey)
 
 
 def read_picture(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Picture:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, images
+from srgan_cli import formats, images, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
@@ -22,6 +22,22 @@ Existing = Literal["refuse", "overwrite", "skip"]
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a picture may take; one that takes more is refused.
+
+    Attributes:
+        pixels: Of its file.
+        memory: In bytes, while it is enlarged; None for whatever it takes.
+    """
+
+    pixels: int = MOST_PIXELS
+    memory: int | None = None
+
+
+USUAL_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class Job:
     """One picture file to enlarge.
 
@@ -31,6 +47,7 @@ class Job:
         size: Of LR: width and height in pixels.
         sr_size: Of the result.
         pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        memory: Bytes that the program takes at most, as estimated.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
         quality: 1 to 100, for formats that lose something; None for the usual.
@@ -43,6 +60,7 @@ class Job:
     size: Size
     sr_size: Size
     pixels: int
+    memory: int = 0
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
     quality: int | None = None
@@ -57,7 +75,7 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        return Outcome(self.source, self.place, self.size, self.sr_size)
+        return Outcome(self.source, self.place, self.size, self.sr_size, memory=self.memory)
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ def plan_jobs(
     destination: Destination | None = None,
     existing: Existing = "refuse",
     recursive: bool = False,
-    most_pixels: int = MOST_PIXELS,
+    limits: Limits = USUAL_LIMITS,
 ) -> Plan:
     """Settle what is read and written. Nothing is written yet.
 
@@ -90,7 +108,7 @@ def plan_jobs(
         existing: What is done about files that are there. The one named as output is not refused, an input that was
             not named so never replaced.
         recursive: Whether the folders inside an input folder are meant too; they are kept below the output folder.
-        most_pixels: A larger picture is refused.
+        limits: What a picture may take.
 
     Raises:
         UsageError: Two inputs would be written to the same file.
@@ -109,7 +127,7 @@ def plan_jobs(
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
     _refuse_clashes(work)
-    jobs, settled = _checked(work, targets, destination, existing, most_pixels)
+    jobs, settled = _checked(work, targets, destination, existing, limits)
     return Plan(jobs, search.failures + settled, dict(search.passed_over))
 
 
@@ -144,7 +162,7 @@ def _key(path: Path) -> str:
 
 
 def _checked(
-    work: Work, targets: Targets, destination: Destination, existing: Existing, most_pixels: int
+    work: Work, targets: Targets, destination: Destination, existing: Existing, limits: Limits
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
     protected = set() if targets.named or targets.stdout else {_key(source.path) for source, _ in work}
@@ -158,7 +176,7 @@ def _checked(
                 continue
             if not (targets.stdout or targets.folder):
                 check_folder(target)
-            jobs.append(replace(_checked_job(source, target, destination, most_pixels), to_stdout=targets.stdout))
+            jobs.append(replace(_checked_job(source, target, destination, limits), to_stdout=targets.stdout))
         except SrganError as error:
             outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
     return jobs, outcomes
@@ -187,12 +205,18 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
     raise SrganError(f"{target}: exists already", "add --overwrite or --skip-existing, or name another place with -o")
 
 
-def _checked_job(source: Source, target: Path, destination: Destination, most_pixels: int) -> Job:
+def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
     file = None if content is None else io.BytesIO(content)
-    header = finish.header(images.read_header(source.path, file, most_pixels))
+    header = finish.header(images.read_header(source.path, file, limits.pixels))
     height, width = size.of(header.height, header.width)
     formats.check_output(target, header, max(height, width))
+    takes = memory.needed(header, size, formats.format_of(target))
+    if limits.memory is not None and takes > limits.memory:
+        raise SrganError(
+            f"{source.path}: takes {takes / 1e9:.1f} GB of memory, and there are {limits.memory / 1e9:.1f}",
+            "cut it into parts, or close other programs; --no-check-memory tries it",
+        )
     pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels)
-    return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=most_pixels)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, takes)
+    return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=limits.pixels)

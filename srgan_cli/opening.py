@@ -145,8 +145,7 @@ def _explain_heic(path: Path, file: BinaryIO | None) -> None:
 def without_pixels(image: Image.Image) -> Image.Image:
     """An opened picture to ask for metadata, for which Pillow would decode a PNG, since some may lie behind the pixels.
 
-    Raises:
-        Exception: Whatever a damaged file leads to.
+    Of a damaged one, it is the same.
     """
     if not isinstance(image, PngImagePlugin.PngImageFile) or not image.fp:
         return image
@@ -160,7 +159,10 @@ def without_pixels(image: Image.Image) -> Image.Image:
         else:
             kept.write(start + file.read(length))
     file.seek(place)
-    return Image.open(kept, formats=["PNG"])
+    try:
+        return Image.open(kept, formats=["PNG"])
+    except Exception:  # noqa: BLE001 (what is wrong with it is found out when it is decoded)
+        return image
 
 
 def refuse_unsupported(image: Image.Image) -> None:

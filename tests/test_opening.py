@@ -15,7 +15,7 @@ from test_cli import in_process
 
 from srgan_cli import images
 from srgan_cli.errors import SrganError
-from srgan_cli.jobs import plan_jobs
+from srgan_cli.jobs import Limits, plan_jobs
 
 PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS
 BOMB = zlib.compress(bytes(400_000_000), 9)
@@ -56,7 +56,7 @@ def test_the_option_raises_and_lowers_the_limit(tmp_path: Path) -> None:
     assert "error: " in stderr
     assert "large.png: has 600,000,000 pixels, more than the limit of 200 megapixels" in stderr
     assert "hint: srgan upscale takes it with --max-megapixels 600; or cut it into parts" in stderr
-    jobs = plan_jobs([str(tmp_path)], most_pixels=600_000_000).jobs
+    jobs = plan_jobs([str(tmp_path)], limits=Limits(600_000_000)).jobs
     assert [job.source.name for job in jobs] == ["large.png", "small.png"]
     assert in_process("upscale", tmp_path, "--max-megapixels", 1, "--dry-run")[:2] == (1, "")
 
