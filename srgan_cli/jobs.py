@@ -213,9 +213,10 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     formats.check_output(target, header, max(height, width))
     takes = memory.needed(header, size, formats.format_of(target))
     if limits.memory is not None and takes > limits.memory:
+        less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
         raise SrganError(
             f"{source.path}: takes {takes / 1e9:.1f} GB of memory, and there are {limits.memory / 1e9:.1f}",
-            "cut it into parts, or close other programs; --no-check-memory tries it",
+            f"{less}cut it into parts, or close other programs; --no-check-memory tries it",
         )
     pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
     job = Job(source.path, target, (header.width, header.height), (width, height), pixels, takes)

@@ -12,6 +12,7 @@ from test_cli import in_process
 from srgan_cli import memory
 from srgan_cli.formats import SUFFIXES, Header
 from srgan_cli.jobs import Limits, plan_jobs
+from srgan_cli.naming import Destination
 from srgan_cli.sizes import Size
 
 LARGE = Header(12_000, 10_000, transparent=False, sixteen_bits=False)
@@ -124,7 +125,11 @@ def test_what_cannot_fit_is_refused_before_the_rest_is_done(pictures: Path) -> N
     (outcome,) = plan.settled
     assert outcome.error
     assert outcome.error.message == f"{pictures / 'large.png'}: takes 4.1 GB of memory, and there are 2.0"
-    assert "--no-check-memory" in outcome.error.hint
+    assert outcome.error.hint.startswith("cut it into parts")
+    nine = Destination(size=Size(scale=9))
+    (outcome,) = plan_jobs([str(pictures / "large.png")], nine, limits=Limits(memory=10**9)).settled
+    assert outcome.error
+    assert outcome.error.hint.startswith("enlarge it less, cut it into parts")
     assert len(plan_jobs([str(pictures)]).jobs) == 2
 
 
