@@ -64,7 +64,7 @@ CASES: Sequence[tuple[str, Make, str, float | None]] = (  # name, mode, ending, 
     ("16-bit RGB", deep, ".tif", None),
     ("16-bit RGBA", deep_alpha, ".png", None),
 )
-WHOLE = ((64, 64), (150, 150), (300, 200), (768, 512), (1500, 1000))
+WHOLE = ((64, 64), (150, 150), (300, 200), (768, 512))
 
 
 def peak(*arguments: object) -> int:
@@ -111,7 +111,7 @@ def main() -> None:
         stand_in = [__file__, "--without-network", "upscale", "--overwrite", "--quiet"]
         program = peak(*stand_in, small)
         for name, mode, ending, scale in CASES:
-            make(mode, (1200, 800) if name.endswith("6") else (3000, 2000))
+            make(mode, (600, 400) if name.endswith("6") else (2000, 1500))
             target, size = source.with_name(f"out{ending}"), Size(scale)
             estimated = memory.of_pictures(images.read_header(source), size, format_of(target))
             options = ["--scale", scale] if scale else []
