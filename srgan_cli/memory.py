@@ -62,8 +62,8 @@ def _per_encoded_pixel(header: Header, kind: Format) -> int:
     if kind.name == "TIFF" or (header.grey and not header.transparent):
         return 1 + header.sixteen_bits  # a TIFF's strips
     if header.sixteen_bits and kind.name == "PNG":
-        return 12  # the file, twice
-    return 4  # Pillow's copy of RGB
+        return 6  # the file, twice
+    return 0 if header.transparent and not header.grey else 4  # Pillow copies all but RGBA
 
 
 def available(root: Path = Path("/")) -> int | None:
