@@ -59,11 +59,11 @@ def _per_encoded_pixel(header: Header, kind: Format) -> int:
     """What an encoder holds beside what it is given."""
     if kind.name in PER_ENCODED_PIXEL:
         return PER_ENCODED_PIXEL[kind.name][header.transparent]
-    if kind.name == "TIFF" or (header.grey and not header.transparent):
-        return 1 + header.sixteen_bits  # a TIFF's strips
-    if header.sixteen_bits and kind.name == "PNG":
+    if kind.name == "TIFF":
+        return 1 + header.sixteen_bits  # the strips
+    if header.sixteen_bits and (header.transparent or not header.grey):
         return 6  # the file, twice
-    return 0 if header.transparent and not header.grey else 4  # Pillow copies all but RGBA
+    return 4 if header.grey == header.transparent else 0  # Pillow's copy of RGB, or of grey with alpha
 
 
 def available(root: Path = Path("/")) -> int | None:
