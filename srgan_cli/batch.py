@@ -41,7 +41,8 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
 
 
 def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
-    picture = images.read_picture(job.source, None if job.content is None else io.BytesIO(job.content))
+    file = None if job.content is None else io.BytesIO(job.content)
+    picture = images.read_picture(job.source, file, job.most_pixels)
     lr = job.finish.apply(picture)
     try:
         sr = upscale(lr, on_pixels)
@@ -49,7 +50,7 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
         raise SrganError(f"{job.source}: {error.message}", error.hint) from error
     lost = _write(sr, job)
     left_out = (f"without {', '.join(lost)}, which the format cannot hold",) if lost else ()
-    return Outcome(job.source, job.place, _size(lr), _size(sr), notes=(*sr.notes, *left_out))
+    return Outcome(job.source, job.place, _size(lr), _size(sr), notes=(*sr.notes, *left_out), memory=job.memory)
 
 
 def _write(picture: Picture, job: Job) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import typer
 from srgan_cli import DEFAULT_MODEL, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
-from srgan_cli.files import check_folder, replacing
+from srgan_cli.files import STDOUT, check_folder, write_text
 from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
 
@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 
 
-STDOUT = Path("-")
 DeviceOption = Annotated[
     Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute; gpu fails if there is none.")
 ]
@@ -109,6 +108,12 @@ def upscale(
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; the colour profile stays.")
     ] = False,
+    max_megapixels: Annotated[
+        int, typer.Option(min=1, help="Larger pictures, which may be made to exhaust memory, are refused.")
+    ] = 200,
+    check_memory: Annotated[
+        bool, typer.Option(help="Refuse pictures that take more memory than there is, as far as that can be estimated.")
+    ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Pass over results that are there already: goes on with a job.")
@@ -123,7 +128,7 @@ def upscale(
     Example: srgan upscale photo.jpg -o out.png
     """
     with errors_as_exit_codes(debug):
-        from srgan_cli import batch, console, jobs
+        from srgan_cli import batch, console, jobs, memory
         from srgan_cli.account import Account
         from srgan_cli.finish import Finish, parse_colour
         from srgan_cli.naming import Destination
@@ -135,7 +140,8 @@ def upscale(
         finish = Finish(parse_colour(background) if background else None, strip)
         size = Size(scale, width, height, long_edge)
         destination = Destination(output, suffix, format, quality, finish, size)
-        plan = jobs.plan_jobs(inputs, destination, existing, recursive)
+        limits = jobs.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
+        plan = jobs.plan_jobs(inputs, destination, existing, recursive, limits)
         if json and any(job.to_stdout for job in plan.jobs):
             raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
         account = Account(json, quiet, dry_run, debug)
@@ -235,7 +241,9 @@ def evaluate(
         from srgan_cli.released import find_lpips
 
         pairs, weights = find_pairs(data, lr_data), find_lpips() if lpips else None
-        _check_folders(json, csv, report)
+        for path in (json, csv, report):
+            if path not in (None, STDOUT):
+                check_folder(path)
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -268,26 +276,11 @@ def evaluate(
                 page.write(report)
         if pictures:
             console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
-        _write(json, tables.to_json(protocol, pictures, failures))
-        _write(csv, tables.to_csv(pictures))
+        write_text(json, tables.to_json(protocol, pictures, failures))
+        write_text(csv, tables.to_csv(pictures))
         if failures:
             console.say(f"{len(pictures)} measured, {len(failures)} failed")
             raise typer.Exit(1)
-
-
-def _check_folders(*paths: Path | None) -> None:
-    for path in paths:
-        if path not in (None, STDOUT):
-            check_folder(path)
-
-
-def _write(path: Path | None, text: str) -> None:
-    """Write a result where it was asked for, if anywhere."""
-    if path == STDOUT:
-        typer.echo(text, nl=False)
-    elif path:
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
 
 
 def main() -> None:

@@ -82,11 +82,12 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
 
 
 def orientation(image: Image.Image) -> int:
-    """How an opened picture is to be turned; 1, upright, if its EXIF is damaged."""
+    """How an opened picture is to be turned, 1 to 8; 1, upright, if its EXIF is damaged."""
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        turn = int(Image.Image.getexif(image).get(ORIENTATION, 1))  # PNG's own decodes the pixels first
     except UNREADABLE:
         return 1
+    return turn if 1 <= turn <= 8 else 1
 
 
 def from_image(image: Image.Image) -> bytes | None:

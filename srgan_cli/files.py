@@ -12,6 +12,7 @@ from pathlib import Path
 
 from srgan_cli.errors import SrganError
 
+STDOUT = Path("-")
 STALE_AFTER = 24 * 3600  # seconds
 
 
@@ -82,6 +83,19 @@ def write_stdout(content: bytes) -> None:
         raise SrganError(
             f"stdout: cannot be written ({reason(error)})", "check the disk or program behind it"
         ) from error
+
+
+def write_text(path: Path | None, text: str) -> None:
+    """Write a text to a file or stdout, if to anywhere.
+
+    Raises:
+        SrganError: It cannot be written.
+    """
+    if path == STDOUT:
+        write_stdout(text.encode())
+    elif path:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def check_can_be_made(folder: Path) -> None:

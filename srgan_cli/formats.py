@@ -69,12 +69,16 @@ SUFFIXES = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a picture file before its pixels are decoded; sizes in pixels, upright."""
+    """What is known of a picture file before its pixels are decoded; sizes in pixels, upright.
+
+    A palette may turn out to be grey.
+    """
 
     width: int
     height: int
     transparent: bool
     sixteen_bits: bool
+    grey: bool = False
 
 
 def format_of(path: Path) -> Format:

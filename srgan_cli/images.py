@@ -18,7 +18,7 @@ from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import open_picture, refuse_unsupported
+from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_unsupported, without_pixels
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()
@@ -67,33 +67,38 @@ def resize(
     return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
 
 
-def read_header(path: Path, file: BinaryIO | None = None) -> Header:
+def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Header:
     """Size and kind of the picture file at `path`, without decoding it.
 
     Args:
         path: The file; only its name in messages if `file` is given.
         file: What to read instead.
+        most_pixels: A larger picture is refused.
 
     Raises:
         SrganError: There is no picture that can be read.
     """
-    with open_picture(path, file) as image:
+    with open_picture(path, file, most_pixels) as image:
         deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
-        width, height = image.size if orientation(image) < LYING else image.size[::-1]
-        return Header(width, height, image.has_transparency_data, deep)
+        # Pillow turns TIFFs, and what it says of their size, by itself.
+        lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING
+        width, height = image.size[::-1] if lying else image.size
+        grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
+        return Header(width, height, image.has_transparency_data, deep, grey)
 
 
-def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
+def read_picture(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Picture:
     """Decode a picture file and turn it upright.
 
     Args:
         path: The file; only its name in messages if `file` is given.
         file: What to read instead, such as a member of an archive.
+        most_pixels: A larger picture is refused before it is decoded.
 
     Raises:
-        SrganError: The file is missing, damaged, not a picture, or of a kind that is not supported.
+        SrganError: The file is missing, damaged, not a picture, too large, or of a kind that is not supported.
     """
-    with open_picture(path, file) as image:
+    with open_picture(path, file, most_pixels) as image:
         if not sixteen.is_deep(image):
             return from_pil(image)
         picture = from_array(sixteen.decode(image))

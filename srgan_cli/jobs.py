@@ -9,15 +9,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, images
+from srgan_cli import formats, images, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
+from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome, Size
 from srgan_cli.sources import Search, Source
 
 Existing = Literal["refuse", "overwrite", "skip"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may take; one that takes more is refused.
+
+    Attributes:
+        pixels: Of its file.
+        memory: In bytes, while it is enlarged; None for whatever it takes.
+    """
+
+    pixels: int = MOST_PIXELS
+    memory: int | None = None
+
+
+USUAL_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -30,10 +47,12 @@ class Job:
         size: Of LR: width and height in pixels.
         sr_size: Of the result.
         pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        memory: Bytes that the program takes at most, as estimated.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What else is done with it.
+        most_pixels: A file that has become larger meanwhile is refused.
     """
 
     source: Path
@@ -41,10 +60,12 @@ class Job:
     size: Size
     sr_size: Size
     pixels: int
+    memory: int = 0
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
     quality: int | None = None
     finish: Finish = AS_IT_IS
+    most_pixels: int = MOST_PIXELS
 
     @property
     def place(self) -> Path:
@@ -54,7 +75,7 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        return Outcome(self.source, self.place, self.size, self.sr_size)
+        return Outcome(self.source, self.place, self.size, self.sr_size, memory=self.memory)
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,7 @@ def plan_jobs(
     destination: Destination | None = None,
     existing: Existing = "refuse",
     recursive: bool = False,
+    limits: Limits = USUAL_LIMITS,
 ) -> Plan:
     """Settle what is read and written. Nothing is written yet.
 
@@ -86,6 +108,7 @@ def plan_jobs(
         existing: What is done about files that are there. The one named as output is not refused, an input that was
             not named so never replaced.
         recursive: Whether the folders inside an input folder are meant too; they are kept below the output folder.
+        limits: What a picture may take.
 
     Raises:
         UsageError: Two inputs would be written to the same file.
@@ -104,8 +127,8 @@ def plan_jobs(
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
     _refuse_clashes(work)
-    jobs, settled = _checked(work, targets, destination, existing, search.failures)
-    return Plan(jobs, settled, dict(search.passed_over))
+    jobs, settled = _checked(work, targets, destination, existing, limits)
+    return Plan(jobs, search.failures + settled, dict(search.passed_over))
 
 
 Work = list[tuple[Source, Path]]
@@ -139,11 +162,11 @@ def _key(path: Path) -> str:
 
 
 def _checked(
-    work: Work, targets: Targets, destination: Destination, existing: Existing, settled: Sequence[Outcome]
+    work: Work, targets: Targets, destination: Destination, existing: Existing, limits: Limits
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
     protected = set() if targets.named or targets.stdout else {_key(source.path) for source, _ in work}
-    jobs, outcomes = [], list(settled)
+    jobs, outcomes = [], []
     for source, target in work:
         try:
             if not targets.stdout and _is_done(
@@ -153,7 +176,7 @@ def _checked(
                 continue
             if not (targets.stdout or targets.folder):
                 check_folder(target)
-            jobs.append(replace(_checked_job(source, target, destination), to_stdout=targets.stdout))
+            jobs.append(replace(_checked_job(source, target, destination, limits), to_stdout=targets.stdout))
         except SrganError as error:
             outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
     return jobs, outcomes
@@ -182,11 +205,19 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
     raise SrganError(f"{target}: exists already", "add --overwrite or --skip-existing, or name another place with -o")
 
 
-def _checked_job(source: Source, target: Path, destination: Destination) -> Job:
+def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
-    header = finish.header(images.read_header(source.path, None if content is None else io.BytesIO(content)))
+    file = None if content is None else io.BytesIO(content)
+    header = finish.header(images.read_header(source.path, file, limits.pixels))
     height, width = size.of(header.height, header.width)
     formats.check_output(target, header, max(height, width))
+    takes = memory.needed(header, size, formats.format_of(target))
+    if limits.memory is not None and takes > limits.memory:
+        less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
+        raise SrganError(
+            f"{source.path}: takes {takes / 1e9:.1f} GB of memory, and there are {limits.memory / 1e9:.1f}",
+            f"{less}cut it into parts, or close other programs; --no-check-memory tries it",
+        )
     pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels)
-    return replace(job, content=content, quality=destination.quality, finish=finish)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, takes)
+    return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=limits.pixels)

@@ -1,34 +1,53 @@
 """Picture files -> opened Pillow images, or one sentence about what is wrong with them."""
 
+import ctypes
+import io
+import logging
+import math
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from srgan_cli import modes, sixteen
+from srgan_cli.encoding import PNG_SIGNATURE
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import FORMATS
 
+LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
+MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
+TILE_WIDTH, TILE_LENGTH = 322, 323
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @contextmanager
-def open_picture(path: Path, file: BinaryIO | None = None) -> Iterator[ImageFile.ImageFile]:
+def open_picture(
+    path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS
+) -> Iterator[ImageFile.ImageFile]:
     """Open a picture file, or `file` under the name of one.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
+        most_pixels: A larger picture is refused by what its header says, before memory is taken for it.
 
     Raises:
         SrganError: There is no picture that is supported, or something went wrong inside the `with`.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns at 89 megapixels, which cameras make (it refuses at twice that), and of oddities in EXIF.
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(), _PILLOWS_LIMIT.raised_to(most_pixels):
+            warnings.simplefilter("ignore")  # of sizes below the limit, and of oddities in EXIF
             with Image.open(file or path, formats=_readable_formats()) as image:
                 refuse_unsupported(image)
+                _refuse_absurd_tiles(image)
                 yield image
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
@@ -39,15 +58,73 @@ def open_picture(path: Path, file: BinaryIO | None = None) -> Iterator[ImageFile
         names = ", ".join(kind.name for kind in FORMATS)
         raise SrganError(f"{path}: is not a picture, or it is damaged", f"pictures are {names} files") from None
     except Image.DecompressionBombError as error:
-        raise SrganError(f"{path}: too large ({error})", "cut it into parts") from error
+        raise _too_large(path, max(map(int, re.findall(r"\d+", str(error)))), most_pixels) from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
         raise SrganError(
             f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
         ) from error
 
 
+def _too_large(path: Path, pixels: int, most: int) -> SrganError:
+    return SrganError(
+        f"{path}: has {pixels:,} pixels, more than the limit of {most / 1e6:g} megapixels",
+        f"srgan upscale takes it with --max-megapixels {math.ceil(pixels / 1e6)}; or cut it into parts",
+    )
+
+
+class _PillowsLimit:
+    """What Pillow refuses at, which is one number for the whole process: ours only while pictures are open."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._limits: list[int] = []  # of the pictures that are open in all threads
+        self._before: int | None = None
+
+    @contextmanager
+    def raised_to(self, pixels: int) -> Iterator[None]:
+        """Meanwhile refuse pictures of more pixels, or of the most that another thread asks for."""
+        with self._lock:
+            if not self._limits:
+                self._before = Image.MAX_IMAGE_PIXELS
+            self._limits.append(pixels)
+            self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._limits.remove(pixels)
+                self._set()
+
+    def _set(self) -> None:
+        # Pillow warns at this number and refuses above twice that.
+        Image.MAX_IMAGE_PIXELS = (max(self._limits) + 1) // 2 if self._limits else self._before
+
+
+_PILLOWS_LIMIT = _PillowsLimit()
+
+
+def _refuse_absurd_tiles(image: Image.Image) -> None:
+    """A tile is decoded whole, however small the picture that is cut from it."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        width, height = (image.tag_v2.get(side, 0) for side in (TILE_WIDTH, TILE_LENGTH))
+        if width * height > max(LARGE_TILE, image.width * image.height):
+            raise SrganError(f"is cut into tiles of {width:,}x{height:,} pixels", "it may be damaged")
+
+
+@cache
+def _silence_decoders() -> None:
+    """Turn off what decoders write to stderr; what matters in it is raised anyway."""
+    for name in ("PIL", "imagecodecs", "tifffile"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    with suppress(AttributeError, OSError):  # a Pillow that hides its libtiff
+        libtiff = ctypes.CDLL(_imaging.__file__)
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
 def _readable_formats() -> list[str]:
     """Pillow's names, after what it does not read by itself was added."""
+    _silence_decoders()
     sixteen.let_pillow_open_grey_with_alpha()
     with suppress(ImportError):
         import pillow_heif
@@ -63,6 +140,29 @@ def _explain_heic(path: Path, file: BinaryIO | None) -> None:
         start = opened.read(12)
     if "HEIF" not in Image.OPEN and start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
         raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", "pip install 'srgan-cli[heic]'") from None
+
+
+def without_pixels(image: Image.Image) -> Image.Image:
+    """An opened picture to ask for metadata, for which Pillow would decode a PNG, since some may lie behind the pixels.
+
+    Of a damaged one, it is the same.
+    """
+    if not isinstance(image, PngImagePlugin.PngImageFile) or not image.fp:
+        return image
+    file, place, kept = image.fp, image.fp.tell(), io.BytesIO()
+    file.seek(0)
+    kept.write(file.read(len(PNG_SIGNATURE)))
+    while len(start := file.read(8)) == 8:
+        length = 4 + int.from_bytes(start[:4])  # with the sum behind it
+        if start[4:] in (b"IDAT", b"fdAT"):
+            file.seek(length, os.SEEK_CUR)
+        else:
+            kept.write(start + file.read(length))
+    file.seek(place)
+    try:
+        return Image.open(kept, formats=["PNG"])
+    except Exception:  # noqa: BLE001 (what is wrong with it is found out when it is decoded)
+        return image
 
 
 def refuse_unsupported(image: Image.Image) -> None:

@@ -24,6 +24,7 @@ class Outcome:
         error: Why there is no result.
         skipped: Whether the result was there already.
         notes: What else people should know.
+        memory: What it takes at most, in bytes, as estimated before.
     """
 
     source: Path
@@ -34,6 +35,7 @@ class Outcome:
     error: SrganError | None = None
     skipped: bool = False
     notes: tuple[str, ...] = ()
+    memory: int | None = None
 
     def __str__(self) -> str:
         """One line for people."""
@@ -44,8 +46,11 @@ class Outcome:
             return f"{line} is there already"
         if self.sr_size:
             line += " {}x{}".format(*self.sr_size)
-        done = line if self.seconds is None else f"{line} in {self.seconds:.1f} s"
-        return "; ".join([done, *self.notes])
+        if self.seconds is not None:
+            line += f" in {self.seconds:.1f} s"
+        elif self.memory:
+            line += f", {self.memory / 1e9:.1f} GB of memory"
+        return "; ".join([line, *self.notes])
 
 
 def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
@@ -64,6 +69,7 @@ def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
         "output_width": sr[0],
         "output_height": sr[1],
         **{key: setup.get(key) for key in SETUP},
+        "memory": outcome.memory,
         "seconds": None if outcome.seconds is None else round(outcome.seconds, 3),
         "error": outcome.error.message if outcome.error else None,
         "skipped": outcome.skipped,

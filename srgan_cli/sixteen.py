@@ -3,7 +3,6 @@
 tifffile and imagecodecs read what Pillow would cut down to 8 bits.
 """
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 PREMULTIPLIED, ALPHA = 1, 2
-SILENT = logging.NullHandler()  # what matters in tifffile's warnings about damaged files is raised anyway
 
 
 def let_pillow_open_grey_with_alpha() -> None:
@@ -54,7 +52,6 @@ def decode(image: ImageFile.ImageFile) -> np.ndarray:
 def _decode_tiff(file: Any) -> np.ndarray:
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(SILENT)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         pixels = page.asarray()

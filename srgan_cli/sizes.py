@@ -79,8 +79,10 @@ def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any]) -> 
     highest = np.iinfo(dtype).max
 
     def resize(pixels: np.ndarray) -> np.ndarray:
-        planes = [_resize_plane(plane, height, width) for plane in np.moveaxis(pixels, -1, 0)]
-        return np.rint(np.clip(np.stack(planes, axis=-1), 0, 1) * highest).astype(dtype)
+        resized = np.empty((height, width, pixels.shape[-1]), dtype)
+        for channel, plane in enumerate(np.moveaxis(pixels, -1, 0)):  # one by one, since floats take much memory
+            resized[..., channel] = np.rint(np.clip(_resize_plane(plane, height, width), 0, 1) * highest)
+        return resized
 
     return _map(picture, resize)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -152,7 +153,7 @@ def test_what_killed_programs_left_is_deleted_and_nothing_else() -> None:
 def outcomes() -> list[Outcome]:
     """One done, one skipped, one failed."""
     return [
-        Outcome(Path("a.png"), Path("out/a.png"), (6, 5), (24, 20), 1.23456),
+        Outcome(Path("a.png"), Path("out/a.png"), (6, 5), (24, 20), 1.23456, memory=10**9),
         Outcome(Path("b.png"), Path("out/b.png"), skipped=True),
         Outcome(Path("\udce4.png"), error=SrganError("it is damaged", "copy it again")),
     ]
@@ -170,6 +171,7 @@ def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], ou
     assert done == {
         "input": "a.png", "output": "out/a.png", "input_width": 6, "input_height": 5, "output_width": 24,
         "output_height": 20, "model": "srgan", "strength": 0.5, "device": "cpu:0", "precision": "float32",
+        "memory": 10**9,
         "seconds": 1.235, "error": None, "skipped": False, "notes": [],
     }  # fmt: skip
     assert list(failed) == list(skipped) == list(done)
@@ -199,6 +201,8 @@ def test_a_dry_run_lists_what_would_be_written(capsysbinary: pytest.CaptureFixtu
     account.start(plan())
     assert account.close()
     stdout, stderr = capsysbinary.readouterr()
-    assert stdout == b"in/a.jpg -> out/a.jpg 24x20\nin/deep/b.png -> out/deep/b.png 16x12\n"
+    assert re.sub(rb", 0\.\d GB of memory", b"", stdout) == (
+        b"in/a.jpg -> out/a.jpg 24x20\nin/deep/b.png -> out/deep/b.png 16x12\n"
+    )
     assert stderr == b"2 to do\n"
     assert not Path("out").exists()

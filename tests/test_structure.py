@@ -12,7 +12,7 @@ PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
-    | {"charts", "tiling", "metrics", "degradation", "pairs", "released", "runs", "sizes"}
+    | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "released", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes"},
     {
         "layers",

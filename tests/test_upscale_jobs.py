@@ -54,6 +54,7 @@ def test_json_lines(model: Path) -> None:
     assert "is not a picture" in lines["in/bad.png"]["error"]
     done = lines["in/deep/c.webp"]
     assert done.pop("seconds") > 0
+    assert done.pop("memory") > 0
     assert done == {
         "input": "in/deep/c.webp", "output": "out/deep/c.webp", "input_width": 16, "input_height": 16,
         "output_width": 64, "output_height": 64, "model": str(model), "strength": 1.0,
@@ -70,7 +71,8 @@ def test_json_lines(model: Path) -> None:
 def test_a_dry_run_computes_and_writes_nothing() -> None:
     before = sorted(Path().rglob("*"))
     code, stdout, stderr = in_process("upscale", "in", "-o", "out", "--format", "png", "--dry-run", "--model", "none")
-    assert (code, stdout) == (0, "in/a.png -> out/a.png 32x32\nin/b.jpg -> out/b.png 48x48\n")
+    assert code == 0
+    assert stdout == ("in/a.png -> out/a.png 32x32, 0.8 GB of memory\nin/b.jpg -> out/b.png 48x48, 0.8 GB of memory\n")
     assert stderr == "passed over: 1 no pictures\n2 to do\n"
     assert sorted(Path().rglob("*")) == before
 
