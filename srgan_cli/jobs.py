@@ -4,15 +4,17 @@ import io
 import os
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, images
+from srgan_cli import formats, frames
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
+from srgan_cli.formats import Header
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
 from srgan_cli.outcomes import Outcome, Size
 from srgan_cli.sources import Search, Source
@@ -27,9 +29,10 @@ class Job:
     Attributes:
         source: The file to read; `-` is stdin.
         target: The file to write; only a format if `to_stdout`.
-        size: Of LR: width and height in pixels.
-        sr_size: Of the result.
-        pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        size: Of LR: width and height in pixels, of the first frame or page.
+        sr_size: Of the result, likewise.
+        pixels: LR pixels to compute: those of all frames, twice that with an alpha channel.
+        header: What else is known of it, `finish` applied.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
         quality: 1 to 100, for formats that lose something; None for the usual.
@@ -41,6 +44,7 @@ class Job:
     size: Size
     sr_size: Size
     pixels: int
+    header: Header
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
     quality: int | None = None
@@ -54,7 +58,7 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        return Outcome(self.source, self.place, self.size, self.sr_size)
+        return Outcome(self.source, self.place, self.size, self.sr_size, frames=self.header.frames)
 
 
 @dataclass(frozen=True)
@@ -184,9 +188,10 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
 
 def _checked_job(source: Source, target: Path, destination: Destination) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
-    header = finish.header(images.read_header(source.path, None if content is None else io.BytesIO(content)))
+    header = finish.header(frames.read_header(source.path, None if content is None else io.BytesIO(content)))
     height, width = size.of(header.height, header.width)
-    formats.check_output(target, header, max(height, width))
-    pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels)
+    counts = Counter((h, w) for w, h in header.sizes)
+    formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
+    pixels = sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, header)
     return replace(job, content=content, quality=destination.quality, finish=finish)

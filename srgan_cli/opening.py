@@ -17,8 +17,13 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 
 @contextmanager
-def open_picture(path: Path, file: BinaryIO | None = None) -> Iterator[ImageFile.ImageFile]:
+def open_picture(path: Path, file: BinaryIO | None = None, several: bool = False) -> Iterator[ImageFile.ImageFile]:
     """Open a picture file, or `file` under the name of one.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
+        several: Whether it may have several frames or pages.
 
     Raises:
         SrganError: There is no picture that is supported, or something went wrong inside the `with`.
@@ -28,7 +33,10 @@ def open_picture(path: Path, file: BinaryIO | None = None) -> Iterator[ImageFile
             # Pillow warns at 89 megapixels, which cameras make (it refuses at twice that), and of oddities in EXIF.
             warnings.simplefilter("ignore")
             with Image.open(file or path, formats=_readable_formats()) as image:
-                refuse_unsupported(image)
+                if several:
+                    modes.refuse_unsupported(image.mode)
+                else:
+                    refuse_unsupported(image)
                 yield image
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
@@ -65,15 +73,20 @@ def _explain_heic(path: Path, file: BinaryIO | None) -> None:
         raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", "pip install 'srgan-cli[heic]'") from None
 
 
+def count_frames(image: Image.Image) -> int:
+    """How many frames or pages an opened picture has."""
+    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame. A HEIC
+    # file opens at its primary picture.
+    return 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
+
+
 def refuse_unsupported(image: Image.Image) -> None:
-    """Say why a picture is not enlarged.
+    """Say why a file or image is not a single picture that can be enlarged.
 
     Raises:
         SrganError: It has several frames, or a mode that is not supported.
     """
-    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame. A HEIC
-    # file opens at its primary picture.
-    frames = 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
+    frames = count_frames(image)
     if frames > 1:
-        raise SrganError(f"has {frames} frames or pages; only single pictures can be enlarged", "extract them first")
+        raise SrganError(f"has {frames} frames or pages; a single picture is needed", "extract one first")
     modes.refuse_unsupported(image.mode)

@@ -19,11 +19,12 @@ class Outcome:
         source: The file that was to be read; `-` is stdin.
         target: The file that was to be written; `-` is stdout.
         lr_size: Of the picture, in pixels.
-        sr_size: Of the result.
+        sr_size: Of the result; like `lr_size` that of the first frame or page.
         seconds: What it took.
         error: Why there is no result.
         skipped: Whether the result was there already.
         notes: What else people should know.
+        frames: How many frames or pages there are.
     """
 
     source: Path
@@ -34,6 +35,7 @@ class Outcome:
     error: SrganError | None = None
     skipped: bool = False
     notes: tuple[str, ...] = ()
+    frames: int | None = None
 
     def __str__(self) -> str:
         """One line for people."""
@@ -44,6 +46,8 @@ class Outcome:
             return f"{line} is there already"
         if self.sr_size:
             line += " {}x{}".format(*self.sr_size)
+        if self.frames and self.frames > 1:
+            line += f", {self.frames} frames"
         done = line if self.seconds is None else f"{line} in {self.seconds:.1f} s"
         return "; ".join([done, *self.notes])
 
@@ -63,6 +67,7 @@ def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
         "input_height": lr[1],
         "output_width": sr[0],
         "output_height": sr[1],
+        "frames": outcome.frames,
         **{key: setup.get(key) for key in SETUP},
         "seconds": None if outcome.seconds is None else round(outcome.seconds, 3),
         "error": outcome.error.message if outcome.error else None,
