@@ -12,6 +12,7 @@ import numpy as np
 from PIL import GifImagePlugin, Image
 
 COLOURS = 255  # of 256: one more index stands for what stays as it is
+EXTREMES = 64  # of them
 SAMPLE = 2**17  # pixels that a palette is made for
 SAME = 2  # levels that the network makes of nothing, and dithering makes more of
 OPAQUE = 128  # alpha from which a pixel is drawn: there is nothing between in a GIF
@@ -127,10 +128,13 @@ def _with_palette(colour: np.ndarray, visible: np.ndarray, drawn: np.ndarray) ->
         indices = np.searchsorted(_packed(palette), _packed(colour)).clip(max=len(palette) - 1)
     else:
         sample = Image.fromarray(seen[None, :: -(-len(seen) // SAMPLE)])
-        # Median cut, its colours moved to where the pixels are: smoother skies than by Pillow's other methods.
-        best = sample.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=1)
-        palette = np.array(best.getpalette("RGB")).reshape(-1, 3)
-        indices = np.asarray(Image.fromarray(np.ascontiguousarray(colour)).quantize(palette=best))
+        # The extremes, without which dithering leaves specks, and what is frequent, for smooth skies.
+        extremes = sample.quantize(EXTREMES, Image.Quantize.MAXCOVERAGE)
+        frequent = sample.quantize(COLOURS - EXTREMES, Image.Quantize.MEDIANCUT, kmeans=1)
+        palette = np.array([*(extremes.getpalette() or ()), *(frequent.getpalette() or ())]).reshape(-1, 3)
+        both = Image.new("P", (1, 1))
+        both.putpalette(palette.astype(np.uint8).tobytes())
+        indices = np.asarray(Image.fromarray(np.ascontiguousarray(colour)).quantize(palette=both))
     image = Image.fromarray(np.where(drawn, indices, len(palette)).astype(np.uint8))
     image.putpalette(palette.astype(np.uint8).tobytes() + bytes(3))
     return image, not few
