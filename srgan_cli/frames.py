@@ -135,10 +135,10 @@ def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
         return range(count)
     numbers = [0]
     for number in range(1, count):
-        image.seek(number)
+        _seek(image, number)
         if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK):  # thumbnails are left out
             numbers.append(number)
-    image.seek(0)
+    _seek(image, 0)
     return numbers
 
 

@@ -376,6 +376,23 @@ def test_pages_keep_their_sizes_bits_and_metadata(pages: Path, tmp_path: Path) -
         assert [page.shape for page in tiff.pages] == [(20, 24, 3), (16, 12), (28, 8, 4)]
 
 
+def test_a_page_is_not_said_to_be_what_another_is(tmp_path: Path) -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    plain: dict[str, Any] = {"photometric": "minisblack", "compression": "zlib", "metadata": None}
+    with tifffile.TiffWriter(tmp_path / "in.tif") as tiff:
+        tiff.write(pixels, **plain)
+        turned = [(274, 3, 1, 6, True), (34675, 7, 6, b"colour", True)]
+        tiff.write(pixels, **plain, resolution=(72, 72), extratags=turned)
+        tiff.write(pixels, **plain)
+    run(tmp_path / "in.tif", tmp_path / "out.tif")
+    for name, larger_by in (("in.tif", 1), ("out.tif", 4)):
+        read = [frame.picture for frame in frames.read_frames(tmp_path / name)]
+        assert [picture.metadata.icc_profile for picture in read] == [None, b"colour", None]
+        for picture, turns in zip(read, (0, 3, 0), strict=True):
+            expected = np.rot90(pixels, turns).repeat(larger_by, 0).repeat(larger_by, 1)
+            np.testing.assert_array_equal(picture.colour[..., 0], expected)
+
+
 def test_pages_and_frames_become_each_other_where_that_makes_sense(pages: Path, tmp_path: Path) -> None:
     assert "GIF holds frames of one size, and the pages have several" in refusal(pages, tmp_path / "out.gif")
     plain = [Image.fromarray(np.full((4, 6), shade, np.uint8)) for shade in (9, 99)]
