@@ -64,7 +64,7 @@ FRAMES = """
   count. An animation has the metadata of its first frame, a page its own.
 - Pages of one size become frames; of several sizes they stay a TIFF. Thumbnails among them are left out.
 - A PNG's picture for programs that know no animations is left out. 16 bits of an animated PNG in colour are read as 8.
-- Of an MPO and a HEIC the first picture is taken.
+- Of an MPO the first picture is taken, of a HEIC the primary one.
 """
 KEPT = """
 ## What files say beside their pixels

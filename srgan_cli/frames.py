@@ -94,8 +94,9 @@ def read_frames(path: Path, file: BinaryIO | None = None) -> Generator[Frame, No
                 frame = next(frames, None)
             except Exception as error:
                 what = getattr(error, "message", f"cannot be read ({reason(error)})")
-                where = f"frame or page {place} " if place > 1 or count_frames(image) > 1 else ""
-                raise SrganError(where + what, getattr(error, "hint", DAMAGED)) from error
+                if count_frames(image) > 1:
+                    what = f"{'page' if image.format == 'TIFF' else 'frame'} {place} {what}"
+                raise SrganError(what, getattr(error, "hint", DAMAGED)) from error
             if frame is None:
                 return
             yield frame
@@ -129,7 +130,9 @@ def _seek(image: ImageFile.ImageFile, number: int) -> None:
 def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
     """Which of Pillow's frames are meant."""
     count = count_frames(image)
-    if isinstance(image, PngImagePlugin.PngImageFile) and image.is_animated and image.default_image:
+    if count == 1:
+        return [image.tell()]  # which is not the first of a HEIC file's if another is its primary one
+    if isinstance(image, PngImagePlugin.PngImageFile) and image.default_image:
         return range(1, count)  # the first stands in where animations are not known
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return range(count)

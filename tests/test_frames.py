@@ -187,7 +187,7 @@ def test_a_gif_s_frame_is_no_larger_than_the_picture(tmp_path: Path) -> None:
     place = content.rindex(b",\x04\0\x02\0") + 5
     content[place : place + 4] = b"\xff" * 4
     (tmp_path / "p.gif").write_bytes(content)
-    with pytest.raises(SrganError, match=r"p\.gif: frame or page \d cannot be read \(it is larger than the picture\)"):
+    with pytest.raises(SrganError, match=r"p\.gif: frame \d cannot be read \(it is larger than the picture\)"):
         list(frames.read_frames(tmp_path / "p.gif"))
 
 
@@ -432,7 +432,8 @@ def test_a_damaged_later_frame_is_named_and_leaves_no_file(
     (tmp_path / "out").mkdir()
     outcome = run(path, tmp_path / "out" / f"p{target}")
     assert outcome.error
-    assert f"in{suffix}: frame or page 3 cannot be read (" in outcome.error.message
+    what = "page" if suffix == ".tif" else "frame"
+    assert f"in{suffix}: {what} 3 cannot be read (" in outcome.error.message
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -483,3 +484,13 @@ def test_an_mpo_is_the_photograph_in_front(photo: np.ndarray, tmp_path: Path) ->
     image = Image.fromarray(photo)
     image.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[image.rotate(90)])
     assert run(tmp_path / "in.jpg", tmp_path / "out.jpg").frames == 1
+
+
+def test_a_heic_is_its_primary_picture(photo: np.ndarray, tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = pillow_heif.from_pillow(Image.fromarray(255 - photo))
+    file.add_from_pillow(Image.fromarray(photo))
+    file.save(tmp_path / "in.heic", quality=95, primary_index=1)
+    assert run(tmp_path / "in.heic", tmp_path / "out.png").frames == 1
+    (read,) = displayed(tmp_path / "out.png")
+    assert np.abs(read[..., :3].astype(int) - larger(photo)).mean() < 4
