@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from srgan_cli import images
+from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.exif import PREFIX
 from srgan_cli.formats import FORMATS, Format, Header, check_output
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "modes.md"
 MODES = "1 L LA La P PA RGB RGBA RGBX RGBa CMYK YCbCr LAB HSV I;16 I;16B I;16L I;16N I F".split()  # noqa: SIM905
 WRITTEN = [kind for kind in FORMATS if kind.written]
+SEVERAL_ROWS = [kind.name for kind in WRITTEN if kind.several]
 KINDS = {"grey": 1, "grey and alpha": 2, "RGB": 3, "RGB and alpha": 4}
 INTRODUCTION = """# Colour modes, file formats, and what is kept
 
@@ -45,6 +46,25 @@ RULES = """
 
 ## From any kind of picture to any format
 
+"""
+SEVERAL = """
+- A GIF has at most 255 colours a frame, dithered from more, and pixels are drawn or not. Where it has to do so, it is
+  said.
+
+## Several frames or pages
+
+A file of three frames or pages in the format on the left, without end, 70 ms each if it knows of time, written in
+the format above.
+
+"""
+FRAMES = """
+- Frames are enlarged as they are shown, whatever is left of earlier ones; what is written are their differences. How a
+  frame is disposed of is chosen anew: what is shown stays the same. What a GIF clears is transparent, as in browsers.
+- Durations are kept to the millisecond (in PNG to the fraction), in a GIF to 10 ms, with the same sum. AVIF has no loop
+  count. An animation has the metadata of its first frame, a page its own.
+- Pages of one size become frames; of several sizes they stay a TIFF. Thumbnails among them are left out.
+- A PNG's picture for programs that know no animations is left out. 16 bits of an animated PNG in colour are read as 8.
+- Of an MPO the first picture is taken, of a HEIC the primary one.
 """
 KEPT = """
 ## What files say beside their pixels
@@ -146,6 +166,22 @@ def kept_cell(name: str, kind: Format, folder: Path) -> str:
     return "kept" if kept else "left out"
 
 
+def several_cell(row: str, kind: Format, folder: Path) -> str:
+    """What becomes of a file of several frames or pages."""
+    came_from = next(kind for kind in FORMATS if kind.name == row)
+    source, target = folder / f"several{came_from.suffixes[0]}", folder / f"written{kind.suffixes[0]}"
+    pictures = [Image.new("RGB", (16, 12), (0, 0, shade)) for shade in (0, 99, 200)]
+    timing = {} if came_from.several == "pages" else {"duration": 70, "loop": 0}
+    pictures[0].save(source, came_from.name, save_all=True, append_images=pictures[1:], **timing)
+    header = frames.read_header(source)
+    if not can_be_written(target, header):
+        return "refused"
+    with target.open("wb") as file:
+        lost = frames.encode_frames(frames.read_frames(source), header, kind, file)
+    assert frames.read_header(target).frames == 3
+    return kind.several + "".join(f", without {name}" for name in lost)
+
+
 def table(head: str, rows: Iterable[str], cell: Callable[[str, Format], str]) -> str:
     """A Markdown table with a column a format."""
     lines = [[head, *(kind.name for kind in WRITTEN)], ["---"] * (len(WRITTEN) + 1)]
@@ -168,11 +204,12 @@ def document() -> str:
         folder = Path(name)
         modes = table("Mode", MODES, lambda mode, kind: mode_cell(mode, kind, folder))
         targets = table("Picture", kinds, lambda row, kind: kind_cell(*kinds[row], kind, folder))
+        several = table("", SEVERAL_ROWS, lambda row, kind: several_cell(row, kind, folder))
         kept = table("", [*NAMES], lambda name, kind: kept_cell(name, kind, folder))
     for name, words in NAMES.items():
         kept = kept.replace(f"| {name} |", f"| {words} |")
     rest = f"\nThe other formats that Pillow writes are refused in one sentence:\n{unread()}.\n"
-    return INTRODUCTION + modes + RULES + targets + KEPT + kept + rest
+    return INTRODUCTION + modes + RULES + targets + SEVERAL + several + FRAMES + KEPT + kept + rest
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ def upscale(
     The weights are loaded at the first call with these options and kept.
 
     Args:
-        picture: A Pillow image of any mode but I and F, or an array of shape (H, W) or (H, W, 1 to 4) of uint8 or
-            uint16: grey, grey and alpha, RGB, or RGB and alpha.
+        picture: A Pillow image of a single frame, of any mode but I and F, or an array of shape (H, W) or
+            (H, W, 1 to 4) of uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha.
         model: Name of released weights, a `.keras` file, or a run folder.
         tile: Side of a patch in LR pixels.
         halo: Real neighbours read around it, in LR pixels; None for the default.

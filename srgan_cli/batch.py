@@ -2,15 +2,21 @@
 
 import io
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
 
 from srgan_cli import formats, images
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason, remove_stale, write_stdout
+from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.images import Picture
 from srgan_cli.jobs import Job
-from srgan_cli.outcomes import Outcome, Size
+from srgan_cli.outcomes import Outcome
 
 OnPixels = Callable[[int], None]
 Upscale = Callable[[Picture, OnPixels], Picture]
@@ -41,23 +47,65 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
 
 
 def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
+    kind = formats.format_of(job.target).with_quality(job.quality)
+    left = job.pixels
+    notes: dict[str, None] = {}
+
+    def advance(count: int) -> None:
+        nonlocal left
+        left -= count
+        on_pixels(count)
+
     file = None if job.content is None else io.BytesIO(job.content)
-    picture = images.read_picture(job.source, file, job.most_pixels)
-    lr = job.finish.apply(picture)
-    try:
-        sr = upscale(lr, on_pixels)
-    except SrganError as error:
-        raise SrganError(f"{job.source}: {error.message}", error.hint) from error
-    lost = _write(sr, job)
-    left_out = (f"without {', '.join(lost)}, which the format cannot hold",) if lost else ()
-    return Outcome(job.source, job.place, _size(lr), _size(sr), notes=(*sr.notes, *left_out), memory=job.memory)
+    # Files are read while others are written: only here is one of these blocks inside the other.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        closing(read_frames(job.source, file, job.most_pixels)) as lr,
+    ):
+        sr = _enlarged(upscale, lr, job, advance, notes)
+        if job.header.frames == 1:
+            picture = next(sr).picture
+            lost = _write(job, lambda file: images.encode(picture, kind, file))
+        else:
+            lost = _write(job, lambda file: encode_frames(sr, job.header, kind, file))
+    on_pixels(left)  # frames without the alpha that others have
+    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
+    return replace(job.expected, notes=(*notes, *left_out))
 
 
-def _write(picture: Picture, job: Job) -> tuple[str, ...]:
-    """Write a result; what the format cannot hold of what its file said, by name."""
+def _enlarged(
+    upscale: Upscale, frames: Iterator[Frame], job: Job, on_pixels: OnPixels, notes: dict[str, None]
+) -> Iterator[Frame]:
+    """The frames of the result; one like that before it is not computed again. Their notes are added to `notes`."""
+    before: tuple[Picture, Picture] | None = None
+    for frame in frames:
+        lr = job.finish.apply(frame.picture)
+        if before and _is_same(lr, before[0]):
+            sr = replace(before[1], metadata=lr.metadata)
+            on_pixels(job.pixels // job.header.frames)
+        else:
+            try:
+                sr = upscale(lr, on_pixels)
+            except SrganError as error:
+                raise SrganError(f"{job.source}: {error.message}", error.hint) from error
+        notes.update(dict.fromkeys(sr.notes))
+        before = lr, sr
+        yield replace(frame, picture=sr)
+
+
+def _is_same(one: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same pixels."""
+    return all(
+        a is b or (a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b))
+        for a, b in ((one.colour, other.colour), (one.alpha, other.alpha))
+    )
+
+
+def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
+    """Write a result by a function, which returns what the format cannot hold of what its file said, by name."""
     if job.to_stdout:
         file = io.BytesIO()  # the writers of some formats go back and forth
-        lost = images.encode(picture, formats.format_of(job.target), file, job.quality)
+        lost = encode_to(file)
         write_stdout(file.getvalue())
         return lost
     try:
@@ -65,9 +113,4 @@ def _write(picture: Picture, job: Job) -> tuple[str, ...]:
     except OSError as error:
         message = f"{job.target}: its folder cannot be made ({reason(error)})"
         raise SrganError(message, "name another folder with -o") from error
-    return images.write_picture(picture, job.target, job.quality)
-
-
-def _size(picture: Picture) -> Size:
-    height, width = picture.colour.shape[:2]
-    return width, height
+    return images.write(job.target, encode_to)

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,16 +11,22 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.errors import SrganError
-from srgan_cli.formats import Format
+from srgan_cli.formats import SUFFIXES, Format
 from srgan_cli.metadata import IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
+from srgan_cli.writegif import write_gif
 
+PNG = SUFFIXES[".png"]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
 STRIP_BYTES = 2**18
 BYTE, UNDEFINED = 1, 7
 
 
-def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO) -> None:
+class EncodingError(SrganError):
+    """An encoder does not take a picture."""
+
+
+def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO) -> tuple[str, ...]:
     """Write a picture.
 
     Args:
@@ -29,12 +35,17 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         kind: The format.
         file: What to write to.
 
+    Returns:
+        What of the pixels the format cannot hold, by name.
+
     Raises:
-        SrganError: The picture is too large for a TIFF.
+        EncodingError: The picture is too large for a TIFF.
         Exception: Whatever the encoders raise.
     """
+    if kind.name == "GIF":
+        return write_gif([(with_colours(pixels), 0)], 1, file)
     if kind.name == "TIFF":
-        _write_tiff(pixels, metadata, file)
+        write_tiff([(pixels, metadata)], file)
     elif kind.name == "PNG" and pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
         _write_deep_png(pixels, metadata, file)
     else:
@@ -42,22 +53,30 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         # Told how to subsample colours, Pillow would write some even for grey.
         options = {key: value for key, value in kind.options.items() if not grey or key != "subsampling"}
         image = Image.fromarray(pixels[..., 0] if grey else pixels)
-        image.save(file, kind.name, **options, **_arguments(metadata, kind.name))
+        image.save(file, kind.name, **options, **arguments(metadata, kind.name))
+    return ()
 
 
-def _arguments(metadata: Metadata, name: str) -> dict[str, Any]:
+def with_colours(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 1 to 4) -> (H, W, 3 or 4): grey as equal colours."""
+    if pixels.shape[-1] > 2:
+        return pixels
+    return np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:]], axis=-1)
+
+
+def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     """The metadata as arguments of `PIL.Image.Image.save`."""
     exif = metadata.exif
     if metadata.dpi and name in ("WEBP", "AVIF"):
         exif = exif_blocks.with_resolution(exif, metadata.dpi)
-    arguments: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
-    arguments["exif"] = exif and exif_blocks.PREFIX + exif
+    found: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
+    found["exif"] = exif and exif_blocks.PREFIX + exif
     if name == "PNG":
-        arguments["pnginfo"] = _png_texts(metadata)
+        found["pnginfo"] = _png_texts(metadata)
     if name == "JPEG" and metadata.iptc:
         content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
-        arguments["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
-    return {key: value for key, value in arguments.items() if value}
+        found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
+    return {key: value for key, value in found.items() if value}
 
 
 def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
@@ -78,13 +97,13 @@ def _write_deep_png(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> N
     import imagecodecs
 
     stand_in = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(stand_in, "PNG", **_arguments(metadata, "PNG"))
-    beside = [chunk for kind, chunk in _chunks(stand_in.getvalue()) if kind not in (b"IHDR", b"IDAT", b"IEND")]
-    picture = [chunk for _, chunk in _chunks(imagecodecs.png_encode(np.ascontiguousarray(pixels)))]
+    Image.new("RGB", (1, 1)).save(stand_in, "PNG", **arguments(metadata, "PNG"))
+    beside = [chunk for kind, chunk in chunks(stand_in.getvalue()) if kind not in (b"IHDR", b"IDAT", b"IEND")]
+    picture = [chunk for _, chunk in chunks(imagecodecs.png_encode(np.ascontiguousarray(pixels)))]
     file.write(b"".join([PNG_SIGNATURE, picture[0], *beside, *picture[1:]]))
 
 
-def _chunks(png: bytes | bytearray) -> Iterator[tuple[bytes, bytes]]:
+def chunks(png: bytes | bytearray) -> Iterator[tuple[bytes, bytes]]:
     """(type, whole chunk) of each chunk of a PNG file."""
     start = len(PNG_SIGNATURE)
     while start < len(png):
@@ -93,26 +112,45 @@ def _chunks(png: bytes | bytearray) -> Iterator[tuple[bytes, bytes]]:
         start = end
 
 
-def _write_tiff(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:
-    """Little-endian, in deflated strips of differences; Pillow's own writer has no 16-bit colour and loses EXIF."""
-    height = len(pixels)
-    rows = max(1, STRIP_BYTES // pixels[0].nbytes)
-    strips = [_deflated_differences(pixels[top : top + rows]) for top in range(0, height, rows)]
-    if sum(map(len, strips)) > LARGEST_TIFF:
-        raise SrganError("a TIFF holds at most 4 GiB", "write a .png instead")
-    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    _set_structure(tags, pixels, rows)
-    _set_metadata(tags, metadata)
-    sizes = [len(strip) for strip in strips]
-    tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
-    # Pillow adds where the directory ends.
-    tags[TiffImagePlugin.STRIPOFFSETS] = tuple(
-        int(end) - size for end, size in zip(np.cumsum(sizes), sizes, strict=True)
-    )
-    for code in (TiffImagePlugin.STRIPBYTECOUNTS, TiffImagePlugin.STRIPOFFSETS):
-        tags.tagtype[code] = exif_blocks.LONG
-    tags.save(file)
-    file.writelines(strips)
+def write_tiff(pages: Iterable[tuple[np.ndarray, Metadata]], file: BinaryIO) -> None:
+    """Write a page behind the other, each when it comes.
+
+    Little-endian, in deflated strips of differences; Pillow's own writer has no 16-bit colour and loses EXIF.
+
+    Args:
+        pages: Pixels as `encode` takes them, and what is said of them.
+        file: What to write to, from its start.
+
+    Raises:
+        EncodingError: They are too large.
+    """
+    file.write(b"II*\0" + bytes(4))
+    link = 4  # where the place of the next directory goes
+    for pixels, metadata in pages:
+        rows = max(1, STRIP_BYTES // pixels[0].nbytes)
+        strips = [_deflated_differences(pixels[top : top + rows]) for top in range(0, len(pixels), rows)]
+        sizes = [len(strip) for strip in strips]
+        tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+        _set_structure(tags, pixels, rows)
+        _set_metadata(tags, metadata)
+        tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
+        # Pillow adds where the directory ends.
+        tags[TiffImagePlugin.STRIPOFFSETS] = tuple(
+            int(end) - size for end, size in zip(np.cumsum(sizes), sizes, strict=True)
+        )
+        for code in (TiffImagePlugin.STRIPBYTECOUNTS, TiffImagePlugin.STRIPOFFSETS):
+            tags.tagtype[code] = exif_blocks.LONG
+        file.write(bytes(file.tell() % 2))
+        start = file.tell()
+        if start + sum(sizes) > LARGEST_TIFF:
+            raise EncodingError("a TIFF holds at most 4 GiB", "write a .png instead")
+        file.seek(link)
+        file.write(struct.pack("<I", start))
+        file.seek(start)
+        directory = tags.tobytes(start)
+        file.write(directory)
+        file.writelines(strips)
+        link = start + 2 + 12 * struct.unpack_from("<H", directory)[0]
 
 
 def _deflated_differences(strip: np.ndarray) -> bytes:

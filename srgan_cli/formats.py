@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from srgan_cli.errors import SrganError
 
@@ -21,6 +21,8 @@ class Format:
         holds: The fields of `metadata.Metadata` that it can hold.
         options: Arguments of `PIL.Image.Image.save`.
         written: Whether pictures can be written in it.
+        several: What it holds many pictures as: `frames` of one size that are shown after one another, `pages`, or,
+            empty, not at all.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Format:
     holds: tuple[str, ...] = ("icc_profile", "exif", "xmp", "iptc", "dpi")
     options: dict[str, Any] = field(default_factory=dict)
     written: bool = True
+    several: Literal["", "frames", "pages"] = ""
 
     @property
     def lossy(self) -> bool:
@@ -46,12 +49,26 @@ class Format:
 WITHOUT_IPTC = ("icc_profile", "exif", "xmp", "dpi")  # WebP and AVIF have resolution as an EXIF tag only
 FORMATS = (
     Format(
-        "PNG", (".png",), alpha=True, sixteen_bits=True, holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts")
+        "PNG",
+        (".png", ".apng"),
+        alpha=True,
+        sixteen_bits=True,
+        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts"),
+        several="frames",
     ),
     # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_500, options={"quality": 95, "subsampling": "4:4:4"}),
-    Format("WEBP", (".webp",), 16_383, alpha=True, grey=False, holds=WITHOUT_IPTC, options={"quality": 95}),
-    Format("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bits=True),
+    Format(
+        "WEBP",
+        (".webp",),
+        16_383,
+        alpha=True,
+        grey=False,
+        holds=WITHOUT_IPTC,
+        options={"quality": 95},
+        several="frames",
+    ),
+    Format("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bits=True, several="pages"),
     Format("BMP", (".bmp", ".dib"), holds=("dpi",)),
     # 65,536 fits the file format; libavif, which nearly everybody uses, reads up to 32,768.
     Format(
@@ -61,7 +78,9 @@ FORMATS = (
         alpha=True,
         holds=WITHOUT_IPTC,
         options={"quality": 90, "subsampling": "4:4:4"},
+        several="frames",
     ),
+    Format("GIF", (".gif",), 65_535, alpha=True, holds=(), several="frames"),
     Format("HEIF", (".heic", ".heif", ".hif"), written=False),
 )
 SUFFIXES = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
@@ -72,6 +91,15 @@ class Header:
     """What is known of a picture file before its pixels are decoded; sizes in pixels, upright.
 
     A palette may turn out to be grey.
+
+    Attributes:
+        width: Of the first picture in it.
+        height: Likewise.
+        transparent: Whether any has transparency.
+        sixteen_bits: Whether any has 16 bits a channel.
+        grey: Whether all are known to be grey.
+        others: Widths and heights of the frames or pages behind the first.
+        plays: How often an animation is shown; 0 for without end.
     """
 
     width: int
@@ -79,6 +107,18 @@ class Header:
     transparent: bool
     sixteen_bits: bool
     grey: bool = False
+    others: tuple[tuple[int, int], ...] = ()
+    plays: int = 0
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of every frame or page."""
+        return ((self.width, self.height), *self.others)
+
+    @property
+    def frames(self) -> int:
+        """How many frames or pages there are."""
+        return 1 + len(self.others)
 
 
 def format_of(path: Path) -> Format:
@@ -105,9 +145,10 @@ def check_output(path: Path, header: Header, side: int) -> None:
         side: The longer one of the result, in pixels.
 
     Raises:
-        SrganError: The format cannot hold the size, the transparency or the bits.
+        SrganError: The format cannot hold the frames, the size, the transparency or the bits.
     """
     kind = format_of(path)
+    _check_frames(path, kind, header)
     if kind.longest_side and side > kind.longest_side:
         raise SrganError(
             f"{path}: {kind.name} holds at most {kind.longest_side:,} pixels a side, the result has {side:,}",
@@ -120,3 +161,16 @@ def check_output(path: Path, header: Header, side: int) -> None:
         )
     if header.sixteen_bits and not kind.sixteen_bits:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
+
+
+def _check_frames(path: Path, kind: Format, header: Header) -> None:
+    if header.frames > 1 and not kind.several:
+        several = [kind.suffixes[0] for kind in FORMATS if kind.several]
+        raise SrganError(
+            f"{path}: {kind.name} holds one picture, not {header.frames} frames or pages",
+            f"write a {', '.join(several[:-1])} or {several[-1]} instead",
+        )
+    if kind.several == "frames" and len(set(header.sizes)) > 1:
+        raise SrganError(
+            f"{path}: {kind.name} holds frames of one size, and the pages have several", "write a .tif instead"
+        )

@@ -5,14 +5,16 @@ numbers and back.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from srgan_cli import encoding, metadata, modes, sixteen
+from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import SrganError
 from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
@@ -79,12 +81,17 @@ def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOS
         SrganError: There is no picture that can be read.
     """
     with open_picture(path, file, most_pixels) as image:
-        deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
-        # Pillow turns TIFFs, and what it says of their size, by itself.
-        lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING
-        width, height = image.size[::-1] if lying else image.size
-        grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
-        return Header(width, height, image.has_transparency_data, deep, grey)
+        return header_of(image)
+
+
+def header_of(image: ImageFile.ImageFile) -> Header:
+    """The same of an opened picture, at its present frame or page."""
+    deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
+    # Pillow turns TIFFs, and what it says of their size, by itself.
+    lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING
+    width, height = image.size[::-1] if lying else image.size
+    grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
+    return Header(width, height, image.has_transparency_data, deep, grey)
 
 
 def read_picture(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Picture:
@@ -99,12 +106,21 @@ def read_picture(path: Path, file: BinaryIO | None = None, most_pixels: int = MO
         SrganError: The file is missing, damaged, not a picture, too large, or of a kind that is not supported.
     """
     with open_picture(path, file, most_pixels) as image:
-        if not sixteen.is_deep(image):
-            return from_pil(image)
-        picture = from_array(sixteen.decode(image))
-        if image.format == "PNG":
-            image.load()  # for what it says behind the pixels
-        return _upright(picture, orientation(image), metadata.read(image))
+        return decode(image)
+
+
+def decode(image: ImageFile.ImageFile) -> Picture:
+    """The picture at the present frame or page of an opened file, upright.
+
+    Raises:
+        Exception: Whatever a damaged file leads the decoders to.
+    """
+    if not sixteen.is_deep(image):
+        return _from_pil(image)
+    picture = from_array(sixteen.decode(image))
+    if image.format == "PNG":
+        image.load()  # for what it says behind the pixels
+    return _upright(picture, orientation(image), metadata.read(image))
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -114,9 +130,13 @@ def from_pil(image: Image.Image) -> Picture:
         image: Any mode but I and F; see `modes.to_channels`.
 
     Raises:
-        SrganError: The mode is not supported.
+        SrganError: The mode is not supported, or there are several frames.
     """
     refuse_unsupported(image)
+    return _from_pil(image)
+
+
+def _from_pil(image: Image.Image) -> Picture:
     image.load()
     array, note = modes.to_channels(image)
     said = metadata.read(image)
@@ -201,15 +221,16 @@ def write_picture(picture: Picture, path: Path, quality: int | None = None) -> t
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
+    return write(path, lambda file: encode(picture, kind, file, quality))
+
+
+def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
+    """Write a file by a function; nobody ever sees half a file under that name. See `write_picture`."""
     try:
         with replacing(path) as temporary, temporary.open("xb") as file:
-            return encode(picture, kind, cast(BinaryIO, _WithoutDescriptor(file)), quality)
+            return encode_to(cast(BinaryIO, _WithoutDescriptor(file)))
     except EncodingError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
-
-
-class EncodingError(SrganError):
-    """An encoder does not take a picture."""
 
 
 class _WithoutDescriptor:
@@ -232,10 +253,9 @@ def encode(picture: Picture, kind: Format, file: BinaryIO, quality: int | None =
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of oddities in EXIF
-            encoding.encode(pixels, kept, kind.with_quality(quality), file)
+            return lost + encoding.encode(pixels, kept, kind.with_quality(quality), file)
     except (OSError, RuntimeError):
         raise
     except Exception as error:  # Pillow's encoders raise whatever does not suit them
         hint = getattr(error, "hint", "write another format, such as .png")
         raise EncodingError(f"cannot be written ({reason(error)})", hint) from error
-    return lost

@@ -4,15 +4,17 @@ import io
 import os
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, images, memory
+from srgan_cli import formats, frames, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
+from srgan_cli.formats import Header
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome, Size
@@ -44,9 +46,10 @@ class Job:
     Attributes:
         source: The file to read; `-` is stdin.
         target: The file to write; only a format if `to_stdout`.
-        size: Of LR: width and height in pixels.
-        sr_size: Of the result.
-        pixels: LR pixels to compute: the picture's, twice that with an alpha channel.
+        size: Of LR: width and height in pixels, of the first frame or page.
+        sr_size: Of the result, likewise.
+        pixels: LR pixels to compute: those of all frames, twice that with an alpha channel.
+        header: What else is known of it, `finish` applied.
         memory: Bytes that the program takes at most, as estimated.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
@@ -60,6 +63,7 @@ class Job:
     size: Size
     sr_size: Size
     pixels: int
+    header: Header
     memory: int = 0
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
@@ -75,7 +79,7 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        return Outcome(self.source, self.place, self.size, self.sr_size, memory=self.memory)
+        return Outcome(self.source, self.place, self.size, self.sr_size, frames=self.header.frames, memory=self.memory)
 
 
 @dataclass(frozen=True)
@@ -208,9 +212,10 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
 def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
     file = None if content is None else io.BytesIO(content)
-    header = finish.header(images.read_header(source.path, file, limits.pixels))
+    header = finish.header(frames.read_header(source.path, file, limits.pixels))
     height, width = size.of(header.height, header.width)
-    formats.check_output(target, header, max(height, width))
+    counts = Counter((h, w) for w, h in header.sizes)
+    formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
     takes = memory.needed(header, size, formats.format_of(target))
     if limits.memory is not None and takes > limits.memory:
         less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
@@ -218,6 +223,6 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
             f"{source.path}: takes {takes / 1e9:.1f} GB of memory, and there are {limits.memory / 1e9:.1f}",
             f"{less}cut it into parts, or close other programs; --no-check-memory tries it",
         )
-    pixels = size.pixels(header.height, header.width) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, takes)
+    pixels = sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, header, takes)
     return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=limits.pixels)

@@ -1,7 +1,9 @@
 """What a picture takes in memory to enlarge, and how much there is."""
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from srgan_cli import SCALE
@@ -26,11 +28,16 @@ def needed(header: Header, size: Size, kind: Format) -> int:
     """The most bytes that the program has while it enlarges a picture.
 
     Args:
-        header: Of the picture.
+        header: Of the picture; of several pages the largest counts.
         size: Of the result.
         kind: The format that it is written in.
     """
-    return PROGRAM + of_windows(header, size) + of_pictures(header, size, kind)
+    width, height = max(header.sizes, key=lambda page: page[0] * page[1])
+    largest = replace(header, width=width, height=height)
+    takes = PROGRAM + of_windows(largest, size) + of_pictures(largest, size, kind)
+    if header.frames > 1:  # the one before is kept, and what an animation shows
+        takes += (width * height + 2 * math.prod(size.of(height, width))) * _channels(header) * _depth(header)
+    return takes
 
 
 def of_windows(header: Header, size: Size) -> int:
@@ -43,7 +50,7 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
     """What pixels take, as read, on the way and as written; the arguments are those of `needed`."""
     height, width = size.of(header.height, header.width)
     wanted, lr = height * width, header.height * header.width
-    channels, depth = (1 if header.grey else 3) + header.transparent, 1 + header.sixteen_bits
+    channels, depth = _channels(header), _depth(header)
     exact = (height, width) == (SCALE * header.height, SCALE * header.width)
     passed, bytes_on_the_way = SCALE ** (2 * size.passes(header.height, header.width)) * lr, depth if exact else 2
 
@@ -53,6 +60,15 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
     reduction = 0 if exact else passed * (2 * channels + 2 * 4) + wanted * (channels * depth + 2 * 4)
     encoding = wanted * (channels * depth * (1 + header.transparent) + _per_encoded_pixel(header, kind))
     return lr * channels * depth + max(last_pass, reduction, encoding)
+
+
+def _channels(header: Header) -> int:
+    return (1 if header.grey else 3) + header.transparent
+
+
+def _depth(header: Header) -> int:
+    """Bytes."""
+    return 1 + header.sixteen_bits
 
 
 def _per_encoded_pixel(header: Header, kind: Format) -> int:

@@ -149,8 +149,10 @@ def _whole(dpi: float) -> float:
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return ()
+    # An animation's texts behind the pixels would take all its frames to be decoded.
+    texts = image.png.im_text if image.is_animated and image.png else image.text
     return tuple(
         (key, str(value))
-        for key, value in image.text.items()
+        for key, value in texts.items()
         if not key.startswith("Raw profile type ") and key != "XML:com.adobe.xmp"
     )

@@ -30,7 +30,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 @contextmanager
 def open_picture(
-    path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS
+    path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS, several: bool = False
 ) -> Iterator[ImageFile.ImageFile]:
     """Open a picture file, or `file` under the name of one.
 
@@ -38,6 +38,7 @@ def open_picture(
         path: The file; only its name in messages if `file` is given.
         file: What to read instead.
         most_pixels: A larger picture is refused by what its header says, before memory is taken for it.
+        several: Whether it may have several frames or pages.
 
     Raises:
         SrganError: There is no picture that is supported, or something went wrong inside the `with`.
@@ -45,9 +46,16 @@ def open_picture(
     try:
         with warnings.catch_warnings(), _PILLOWS_LIMIT.raised_to(most_pixels):
             warnings.simplefilter("ignore")  # of sizes below the limit, and of oddities in EXIF
-            with Image.open(file or path, formats=_readable_formats()) as image:
-                refuse_unsupported(image)
-                _refuse_absurd_tiles(image)
+            # By an open file, since what Pillow maps into memory by its name is not turned as EXIF says.
+            with (
+                nullcontext(file) if file else path.open("rb") as opened,
+                Image.open(opened, formats=_readable_formats()) as image,
+            ):
+                if several:
+                    modes.refuse_unsupported(image.mode)
+                else:
+                    refuse_unsupported(image)
+                refuse_absurd_tiles(image)
                 yield image
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
@@ -58,14 +66,15 @@ def open_picture(
         names = ", ".join(kind.name for kind in FORMATS)
         raise SrganError(f"{path}: is not a picture, or it is damaged", f"pictures are {names} files") from None
     except Image.DecompressionBombError as error:
-        raise _too_large(path, max(map(int, re.findall(r"\d+", str(error)))), most_pixels) from error
+        raise too_large(path, max(map(int, re.findall(r"\d+", str(error)))), most_pixels) from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
         raise SrganError(
             f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
         ) from error
 
 
-def _too_large(path: Path, pixels: int, most: int) -> SrganError:
+def too_large(path: Path, pixels: int, most: int) -> SrganError:
+    """What is said of a picture of more pixels than the most that are accepted."""
     return SrganError(
         f"{path}: has {pixels:,} pixels, more than the limit of {most / 1e6:g} megapixels",
         f"srgan upscale takes it with --max-megapixels {math.ceil(pixels / 1e6)}; or cut it into parts",
@@ -103,8 +112,12 @@ class _PillowsLimit:
 _PILLOWS_LIMIT = _PillowsLimit()
 
 
-def _refuse_absurd_tiles(image: Image.Image) -> None:
-    """A tile is decoded whole, however small the picture that is cut from it."""
+def refuse_absurd_tiles(image: Image.Image) -> None:
+    """Refuse what would take much more memory than its size tells: a tile is decoded whole.
+
+    Raises:
+        SrganError: An opened TIFF, at its present page, is cut into tiles that are larger than it and large.
+    """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         width, height = (image.tag_v2.get(side, 0) for side in (TILE_WIDTH, TILE_LENGTH))
         if width * height > max(LARGE_TILE, image.width * image.height):
@@ -165,15 +178,20 @@ def without_pixels(image: Image.Image) -> Image.Image:
         return image
 
 
+def count_frames(image: Image.Image) -> int:
+    """How many frames or pages an opened picture has."""
+    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame. A HEIC
+    # file opens at its primary picture.
+    return 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
+
+
 def refuse_unsupported(image: Image.Image) -> None:
-    """Say why a picture is not enlarged.
+    """Say why a file or image is not a single picture that can be enlarged.
 
     Raises:
         SrganError: It has several frames, or a mode that is not supported.
     """
-    # An MPO is a JPEG photograph with previews or a second view behind it: the photograph is its first frame. A HEIC
-    # file opens at its primary picture.
-    frames = 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
+    frames = count_frames(image)
     if frames > 1:
-        raise SrganError(f"has {frames} frames or pages; only single pictures can be enlarged", "extract them first")
+        raise SrganError(f"has {frames} frames or pages; a single picture is needed", "extract one first")
     modes.refuse_unsupported(image.mode)

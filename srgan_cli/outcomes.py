@@ -19,11 +19,12 @@ class Outcome:
         source: The file that was to be read; `-` is stdin.
         target: The file that was to be written; `-` is stdout.
         lr_size: Of the picture, in pixels.
-        sr_size: Of the result.
+        sr_size: Of the result; like `lr_size` that of the first frame or page.
         seconds: What it took.
         error: Why there is no result.
         skipped: Whether the result was there already.
         notes: What else people should know.
+        frames: How many frames or pages there are.
         memory: What it takes at most, in bytes, as estimated before.
     """
 
@@ -35,6 +36,7 @@ class Outcome:
     error: SrganError | None = None
     skipped: bool = False
     notes: tuple[str, ...] = ()
+    frames: int | None = None
     memory: int | None = None
 
     def __str__(self) -> str:
@@ -46,6 +48,8 @@ class Outcome:
             return f"{line} is there already"
         if self.sr_size:
             line += " {}x{}".format(*self.sr_size)
+        if self.frames and self.frames > 1:
+            line += f", {self.frames} frames"
         if self.seconds is not None:
             line += f" in {self.seconds:.1f} s"
         elif self.memory:
@@ -68,6 +72,7 @@ def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
         "input_height": lr[1],
         "output_width": sr[0],
         "output_height": sr[1],
+        "frames": outcome.frames,
         **{key: setup.get(key) for key in SETUP},
         "memory": outcome.memory,
         "seconds": None if outcome.seconds is None else round(outcome.seconds, 3),

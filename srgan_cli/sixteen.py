@@ -30,7 +30,12 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
             and set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
             and tags.get(PHOTOMETRIC) in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         )
-    return isinstance(image, PngImagePlugin.PngImageFile) and "16" in str(image.tile[0].args)
+    return isinstance(image, PngImagePlugin.PngImageFile) and not image.is_animated and has_16_bits(image)
+
+
+def has_16_bits(image: PngImagePlugin.PngImageFile) -> bool:
+    """Whether the file has, of which Pillow decodes all but grey to 8."""
+    return "16" in str(image.tile[0].args)
 
 
 def decode(image: ImageFile.ImageFile) -> np.ndarray:
@@ -42,18 +47,19 @@ def decode(image: ImageFile.ImageFile) -> np.ndarray:
     assert image.fp is not None
     image.fp.seek(0)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _decode_tiff(image.fp)
+        return _decode_tiff(image.fp, image.tell())
     import imagecodecs
 
     pixels = imagecodecs.png_decode(image.fp.read())
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _decode_tiff(file: Any) -> np.ndarray:
+def _decode_tiff(file: Any, number: int) -> np.ndarray:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
+        page = tiff.pages[number]
+        assert isinstance(page, tifffile.TiffPage)
         pixels = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
             pixels = np.moveaxis(pixels, 0, -1)

@@ -35,7 +35,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-from srgan_cli import formats, images
+from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
 
 PHOTO = Path(__file__).parents[1] / "examples" / "flower.png"
@@ -232,11 +232,11 @@ def read(data: bytes, number: int = 0) -> str:
     path = Path("fuzz")
     refusals = []
     try:
-        header = images.read_header(path, io.BytesIO(data), MOST_PIXELS)
+        header = frames.read_header(path, io.BytesIO(data), MOST_PIXELS)
     except SrganError as error:
         refusals.append(error)
     try:
-        picture = images.read_picture(path, io.BytesIO(data), MOST_PIXELS)
+        shown = [frame.picture for frame in frames.read_frames(path, io.BytesIO(data), MOST_PIXELS)]
     except SrganError as error:
         refusals.append(error)
     for refusal in refusals:
@@ -246,9 +246,10 @@ def read(data: bytes, number: int = 0) -> str:
         assert refusal.hint, sentence
     if refusals:
         return "refused"
-    height, width, _ = picture.colour.shape
-    assert (width, height) == (header.width, header.height), f"{header} of {width}x{height}"
-    assert header.transparent or picture.alpha is None, f"{header}, and there is transparency"
+    sizes = tuple(picture.colour.shape[1::-1] for picture in shown)
+    assert sizes == header.sizes, f"{header} of {sizes}"
+    assert header.transparent or all(picture.alpha is None for picture in shown), f"{header}, and there is transparency"
+    picture = shown[-1]
     small = replace(
         picture, colour=picture.colour[:32, :32], alpha=None if picture.alpha is None else picture.alpha[:32, :32]
     )

@@ -153,7 +153,7 @@ def test_what_killed_programs_left_is_deleted_and_nothing_else() -> None:
 def outcomes() -> list[Outcome]:
     """One done, one skipped, one failed."""
     return [
-        Outcome(Path("a.png"), Path("out/a.png"), (6, 5), (24, 20), 1.23456, memory=10**9),
+        Outcome(Path("a.png"), Path("out/a.png"), (6, 5), (24, 20), 1.23456, frames=1, memory=10**9),
         Outcome(Path("b.png"), Path("out/b.png"), skipped=True),
         Outcome(Path("\udce4.png"), error=SrganError("it is damaged", "copy it again")),
     ]
@@ -170,7 +170,7 @@ def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], ou
     failed, done, skipped = (json.loads(line) for line in stdout.splitlines())
     assert done == {
         "input": "a.png", "output": "out/a.png", "input_width": 6, "input_height": 5, "output_width": 24,
-        "output_height": 20, "model": "srgan", "strength": 0.5, "device": "cpu:0", "precision": "float32",
+        "output_height": 20, "frames": 1, "model": "srgan", "strength": 0.5, "device": "cpu:0", "precision": "float32",
         "memory": 10**9,
         "seconds": 1.235, "error": None, "skipped": False, "notes": [],
     }  # fmt: skip

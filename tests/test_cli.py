@@ -119,7 +119,7 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Pa
     [
         (["missing.jpg"], 1, "missing.jpg: there is no such file or folder"),
         (["empty"], 1, "empty: no pictures in this folder"),
-        (["PHOTO", "-o", "out.gif"], 1, "out.gif: pictures are not written as '.gif'"),
+        (["PHOTO", "-o", "out.ico"], 1, "out.ico: pictures are not written as '.ico'"),
         (["PHOTO", "-o", "missing/out.png"], 1, "the folder missing does not exist"),
         (["PHOTO", "-o", "out.png", "--model", "nonsense"], 1, "there is no model 'nonsense'"),
         (["PHOTO", "-o", "out.png", "--model", "damaged.keras"], 1, "damaged.keras: not the weights"),

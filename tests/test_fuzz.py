@@ -7,9 +7,8 @@ def test_damaged_files_of_every_format_are_read_or_refused() -> None:
     summary = run(3000)
     assert not summary.failures, "\n".join(summary.failures)
     assert summary.counts.total() == 3000
-    assert {(name.split()[0], outcome) for name in seeds() for outcome in ("read", "refused")} - {
-        ("GIF", "read")
-    } == summary.counts.keys()
+    expected = {(name.split()[0], outcome) for name in seeds() for outcome in ("read", "refused")}
+    assert summary.counts.keys() == expected
     assert summary.peak < MOST_MEMORY
 
 

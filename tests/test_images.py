@@ -159,7 +159,7 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
     pages = [Image.new("L", (4, 4), shade) for shade in (0, 9)]
     pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
     with pytest.raises(SrganError, match="2 frames or pages"):
-        images.read_header(tmp_path / "p.tif")
+        images.read_picture(tmp_path / "p.tif")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
         ("p.jpg", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
         ("p.bmp", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
         ("p.webp", Header(8, 8, transparent=False, sixteen_bits=True), "16 bits"),
-        ("p.gif", OPAQUE, "'.gif'"),
+        ("p.ico", OPAQUE, "'.ico'"),
         ("p", OPAQUE, "without ending"),
     ],
 )
@@ -220,3 +220,11 @@ def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
 def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
     with pytest.raises(SrganError, match="not a picture"):
         images.from_array(array)
+
+
+def test_a_grey_tiff_that_lies_is_turned_whole(tmp_path: Path, photo: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photo[..., 0]).save(tmp_path / "lying.tif", exif=exif)  # uncompressed, which Pillow would map
+    upright = images.read_picture(tmp_path / "lying.tif").colour[..., 0]
+    np.testing.assert_array_equal(upright, np.rot90(photo[..., 0], -1))

@@ -13,7 +13,7 @@ LAYERS = (
     {"errors", "files", "options"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
     | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "released", "runs", "sizes"}
-    | {"sources", "naming", "jobs", "outcomes"},
+    | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},
     {
         "layers",
         "model",

@@ -57,7 +57,7 @@ def test_json_lines(model: Path) -> None:
     assert done.pop("memory") > 0
     assert done == {
         "input": "in/deep/c.webp", "output": "out/deep/c.webp", "input_width": 16, "input_height": 16,
-        "output_width": 64, "output_height": 64, "model": str(model), "strength": 1.0,
+        "output_width": 64, "output_height": 64, "frames": 1, "model": str(model), "strength": 1.0,
         "device": "cpu:0", "precision": "float32", "error": None, "skipped": False, "notes": [],
     }  # fmt: skip
     assert "passed over: 1 no pictures" in stderr

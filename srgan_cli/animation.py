@@ -1,0 +1,150 @@
+"""Frames that are shown after one another -> bytes, each frame when it comes."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from srgan_cli import encoding
+from srgan_cli.exif import PREFIX
+from srgan_cli.formats import Format, Header
+from srgan_cli.metadata import Metadata
+from srgan_cli.writegif import bounds, write_gif
+
+LONGEST_FRACTION = 65_535  # numerator and denominator of a duration in a PNG
+WEBP_FLAGS, WEBP_ALPHA = 20, 0x10  # where, and which
+KEEP, REPLACE = 0, 0  # a PNG's frame stays when the next is drawn, and takes the place of what was there
+
+Frames = Iterator[tuple[np.ndarray, float]]
+
+
+def write_animation(
+    frames: Frames, header: Header, metadata: Metadata, kind: Format, file: BinaryIO
+) -> tuple[str, ...]:
+    """Write an animation; what is shown is what was given, whole or as the difference to the frame before.
+
+    Args:
+        frames: (H, W, 3) RGB or (H, W, 4) RGB and alpha, uint8 or, in a PNG, uint16, all of one shape, and how many
+            milliseconds each is shown.
+        header: How many there are, and how often they are shown.
+        metadata: Nothing that the format cannot hold (`Metadata.fitted`).
+        kind: A format that holds frames.
+        file: What to write to.
+
+    Returns:
+        What else the format cannot hold, by name.
+
+    Raises:
+        Exception: Whatever `frames` and the encoders raise.
+    """
+    if kind.name == "GIF":
+        return write_gif(frames, header.plays, file)
+    if kind.name == "PNG":
+        _write_png(frames, header, metadata, file)
+        return ()
+    _write_by_pillow(frames, header, metadata, kind, file)
+    return ("loop count",) if kind.name == "AVIF" and header.plays else ()
+
+
+def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryIO) -> None:
+    """By chunks around Pillow's: Pillow would hold all frames, and in 8 bits, and make one of those that are equal."""
+    before: np.ndarray | None = None
+    number = 0  # of the chunks that belong to the animation
+    behind: list[bytes] = []
+    for pixels, milliseconds in frames:
+        rows, columns = _difference(before, pixels)
+        part = pixels[rows, columns]
+        png = io.BytesIO()
+        encoding.encode(part, Metadata() if before is not None else metadata, encoding.PNG, png)
+        chunks = list(encoding.chunks(png.getvalue()))
+        data = [chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"]
+        if before is None:
+            start = next(place for place, (kind, _) in enumerate(chunks) if kind == b"IDAT")
+            file.writelines([encoding.PNG_SIGNATURE, *(chunk for _, chunk in chunks[:start])])
+            file.write(_chunk(b"acTL", struct.pack(">2I", header.frames, header.plays)))
+            behind = [chunk for kind, chunk in chunks[start:] if kind != b"IDAT"]
+        area = part.shape[1], part.shape[0], columns.start, rows.start
+        control = struct.pack(">5I2H2B", number, *area, *_fraction(milliseconds), KEEP, REPLACE)
+        file.write(_chunk(b"fcTL", control))
+        number += 1
+        for piece in data:
+            if before is None:
+                file.write(_chunk(b"IDAT", piece))
+            else:
+                file.write(_chunk(b"fdAT", struct.pack(">I", number) + piece))
+                number += 1
+        before = pixels
+    file.writelines(behind)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _difference(before: np.ndarray | None, pixels: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle outside which nothing changes; at least a pixel."""
+    if before is None:
+        return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
+    return bounds((before != pixels).any(axis=-1))
+
+
+def _fraction(milliseconds: float) -> tuple[int, int]:
+    """The duration in seconds as a PNG has it: numerator and denominator."""
+    denominator = LONGEST_FRACTION
+    while True:
+        fraction = Fraction(milliseconds / 1000).limit_denominator(denominator)
+        if fraction.numerator <= LONGEST_FRACTION or denominator == 1:
+            return min(fraction.numerator, LONGEST_FRACTION), fraction.denominator
+        denominator = max(1, denominator // 10)
+
+
+def _write_by_pillow(frames: Frames, header: Header, metadata: Metadata, kind: Format, file: BinaryIO) -> None:
+    durations: list[int] = []  # Pillow asks for each after it has taken the frame
+    meant = 0.0
+
+    def images() -> Iterator[Image.Image]:
+        nonlocal meant
+        for pixels, milliseconds in frames:
+            meant += milliseconds
+            durations.append(round(meant) - sum(durations))
+            yield Image.fromarray(pixels)
+
+    arguments = encoding.arguments(metadata, kind.name)
+    if "exif" in arguments:  # Pillow takes the prefix off only where it writes a single picture
+        arguments["exif"] = arguments["exif"].removeprefix(PREFIX)
+    image, encoded = _OneAfterTheOther(images(), header.frames), io.BytesIO()
+    image.save(encoded, kind.name, save_all=True, duration=durations, loop=header.plays, **kind.options, **arguments)
+    content = encoded.getbuffer()
+    if header.transparent and bytes(content[12:16]) == b"VP8X":  # frames that are all equal become a still WebP
+        # The encoder cuts off what is transparent around frames, and then may think that nothing is.
+        content[WEBP_FLAGS] |= WEBP_ALPHA
+    file.write(content)
+
+
+class _OneAfterTheOther(Image.Image):
+    """Frames as Pillow's encoders take them, from the first to the last, each made when they ask for it."""
+
+    is_animated = True
+
+    def __init__(self, images: Iterator[Image.Image], count: int) -> None:
+        super().__init__()
+        self._images, self._place, self.n_frames = images, -1, count
+        self.seek(0)
+
+    def seek(self, frame: int) -> None:
+        """Take the next frame; an encoder that has them all goes back to the first, which is of no use any more."""
+        if frame >= self.n_frames:
+            raise EOFError
+        while self._place < frame:
+            image = next(self._images)
+            self.im, self._mode, self._size = image.im, image.mode, image.size
+            self._place += 1
+
+    def tell(self) -> int:
+        """The number of the frame."""
+        return self._place

@@ -1,0 +1,220 @@
+"""Files of several frames or pages <-> pictures, one after the other: they are never all in memory."""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
+
+from srgan_cli import images, readgif, sixteen
+from srgan_cli.animation import write_animation
+from srgan_cli.encoding import EncodingError, with_colours, write_tiff
+from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
+from srgan_cli.formats import Format, Header
+from srgan_cli.images import Picture
+from srgan_cli.metadata import Metadata
+from srgan_cli.opening import MOST_PIXELS, count_frames, open_picture, refuse_absurd_tiles, too_large
+
+NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+MOST_FRAMES = 100_000  # an hour; damaged files say billions
+DAMAGED = "it may be damaged; save or copy it again"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of an animation, as it is shown, or a page; a single picture is a file's only one.
+
+    Attributes:
+        picture: The whole of it.
+        milliseconds: How long it is shown; 0 for pages and single pictures.
+    """
+
+    picture: Picture
+    milliseconds: float = 0
+
+
+def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Header:
+    """Sizes and kind of the frames or pages of a file, without decoding them.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
+        most_pixels: A file with a larger frame or page is refused.
+
+    Raises:
+        SrganError: There is no picture that can be read.
+    """
+    with open_picture(path, file, most_pixels, several=True) as image:
+        header = _header_of_gif(image) if image.format == "GIF" else _header_of(image)
+    largest = max(width * height for width, height in header.sizes)
+    if largest > most_pixels:
+        raise too_large(path, largest, most_pixels)
+    return header
+
+
+def _header_of(image: ImageFile.ImageFile) -> Header:
+    numbers, plays = _numbers(image), int(image.info.get("loop", 0))
+    header = images.header_of(image)
+    if image.format != "TIFF":
+        others = ((header.width, header.height),) * (len(numbers) - 1)
+        return replace(header, grey=header.grey and not others, others=others, plays=plays)
+    pages = []
+    for number in numbers:
+        _seek(image, number)
+        pages.append(images.header_of(image))
+    return replace(
+        header,
+        transparent=any(page.transparent for page in pages),
+        sixteen_bits=any(page.sixteen_bits for page in pages),
+        grey=all(page.grey for page in pages),
+        others=tuple((page.width, page.height) for page in pages[1:]),
+    )
+
+
+def _header_of_gif(image: ImageFile.ImageFile) -> Header:
+    assert image.fp is not None
+    blocks = [replace(block, gif=b"") for block in readgif.read_blocks(cast(BinaryIO, image.fp))]
+    loop = image.info.get("loop")  # counts repetitions
+    plays = 1 if loop is None else loop and loop + 1
+    transparent = readgif.is_transparent(blocks, *image.size)
+    return Header(*image.size, transparent, False, others=(image.size,) * (len(blocks) - 1), plays=plays)
+
+
+def read_frames(
+    path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS
+) -> Generator[Frame, None, None]:
+    """Decode frame after frame, or page after page.
+
+    Args:
+        path: The file; only its name in messages if `file` is given.
+        file: What to read instead.
+        most_pixels: A larger frame or page is refused before it is decoded.
+
+    Yields:
+        Each as it is shown: what is left of earlier frames belongs to it.
+
+    Raises:
+        SrganError: The file is missing, not a picture, of a kind that is not supported, or damaged, and then where.
+    """
+    with open_picture(path, file, most_pixels, several=True) as image:
+        frames = _shown_by_gif(image) if image.format == "GIF" else _shown_by_pillow(image)
+        for place in count(1):
+            try:
+                frame = next(frames, None)
+            except Exception as error:
+                what = getattr(error, "message", f"cannot be read ({reason(error)})")
+                if count_frames(image) > 1:
+                    what = f"{'page' if image.format == 'TIFF' else 'frame'} {place} {what}"
+                raise SrganError(what, getattr(error, "hint", DAMAGED)) from error
+            if frame is None:
+                return
+            yield frame
+
+
+def _shown_by_gif(image: ImageFile.ImageFile) -> Iterator[Frame]:
+    assert image.fp is not None
+    blocks = readgif.read_blocks(cast(BinaryIO, image.fp))
+    for pixels, milliseconds in readgif.show(blocks, *image.size):
+        colour, alpha = pixels[..., :3], pixels[..., 3:]
+        is_grey = (colour == colour[..., :1]).all()
+        yield Frame(Picture(colour[..., :1] if is_grey else colour, None if alpha.all() else alpha), milliseconds)
+
+
+def _shown_by_pillow(image: ImageFile.ImageFile) -> Iterator[Frame]:
+    for number in _numbers(image):
+        _seek(image, number)
+        cut = isinstance(image, PngImagePlugin.PngImageFile) and image.is_animated and sixteen.has_16_bits(image)
+        picture = images.decode(image)
+        if cut and picture.colour.dtype == np.uint8:
+            picture = replace(picture, notes=(*picture.notes, "16 bits of an animation read as 8"))
+        yield Frame(picture, image.info.get("duration", 0))
+
+
+def _seek(image: ImageFile.ImageFile, number: int) -> None:
+    if image.format == "TIFF" and number != image.tell():
+        image.info.clear()  # or what a page does not say would be that of the one before
+    image.seek(number)
+    refuse_absurd_tiles(image)
+
+
+def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
+    """Which of Pillow's frames are meant."""
+    count = count_frames(image)
+    if count > MOST_FRAMES:
+        raise SrganError(f"has {count:,} frames or pages, more than the limit of {MOST_FRAMES:,}", DAMAGED)
+    if count == 1:
+        return [image.tell()]  # which is not the first of a HEIC file's if another is its primary one
+    if isinstance(image, PngImagePlugin.PngImageFile) and image.default_image:
+        return range(1, count)  # the first stands in where animations are not known
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return range(count)
+    numbers = [0]
+    for number in range(1, count):
+        _seek(image, number)
+        if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK):  # thumbnails are left out
+            numbers.append(number)
+    _seek(image, 0)
+    return numbers
+
+
+def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: BinaryIO) -> tuple[str, ...]:
+    """Write frames or pages to an open file, each when it comes.
+
+    Args:
+        frames: At least one; for an animation all of one size. The first one's metadata is the animation's.
+        header: How many there are, and of what kinds.
+        kind: A format that holds several.
+        file: What to write to.
+
+    Returns:
+        What the format cannot hold of them, by name.
+
+    Raises:
+        EncodingError: The encoder does not take them.
+        SrganError: Whatever `frames` raises.
+        OSError: The file cannot be written to.
+    """
+    lost: dict[str, None] = {}
+    iterator = iter(frames)
+    try:
+        if kind.several == "pages":
+            write_tiff(_pages(iterator, kind, lost), file)
+        else:
+            first = next(iterator)
+            metadata = _fitted(first.picture, kind, lost)
+            shown = ((_uniform(f.picture, header), f.milliseconds) for f in chain([first], iterator))
+            lost.update(dict.fromkeys(write_animation(shown, header, metadata, kind, file)))
+    except (OSError, RuntimeError, SrganError):
+        raise
+    except Exception as error:  # Pillow's encoders raise whatever does not suit them
+        raise EncodingError(f"cannot be written ({reason(error)})", "write another format, such as .png") from error
+    return tuple(lost)
+
+
+def _pages(frames: Iterable[Frame], kind: Format, lost: dict[str, None]) -> Iterator[tuple[np.ndarray, Metadata]]:
+    for frame in frames:
+        if frame.milliseconds:
+            lost["durations"] = None
+        yield images.to_array(frame.picture), _fitted(frame.picture, kind, lost)
+
+
+def _fitted(picture: Picture, kind: Format, lost: dict[str, None]) -> Metadata:
+    """What the format can hold of what was said of a picture; the names of the rest are added to `lost`."""
+    metadata, names = picture.metadata.corrected(*picture.colour.shape[1::-1]).fitted(kind)
+    lost.update(dict.fromkeys(names))
+    return metadata
+
+
+def _uniform(picture: Picture, header: Header) -> np.ndarray:
+    """The pixels of a frame with the channels and bits that all of an animation have: RGB, with alpha if any has."""
+    pixels = with_colours(images.to_array(picture))
+    if header.sixteen_bits and pixels.dtype == np.uint8:
+        pixels = pixels.astype(np.uint16) * np.uint16(257)
+    if header.transparent and picture.alpha is None:
+        opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
+        pixels = np.concatenate([pixels, opaque], axis=-1)
+    return pixels
