@@ -1,10 +1,9 @@
-"""The numbers of damaged pictures in the model cards: `srgan eval` with all shipped weights.
+"""What comes of damaged pictures: `srgan eval` with all shipped weights, and with others.
 
-    python bench/degraded.py HR_FOLDER...
+    python bench/degraded.py HR_FOLDER... [-- MODEL...]
 
 LR is HR blurred by a Gaussian of 1.2 HR pixels, reduced four times by antialiased bicubic interpolation, with Gaussian
 noise of 10 levels and saved as JPEG of quality 40 (4:2:0): all four in this order, and each of the three damages alone.
-The table between the marks in weights/photo.md is replaced.
 """
 
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from scores import ROOT, put, scores, table
+from scores import ROOT, scores, table
 
 from srgan_cli import SCALE
 from srgan_cli.formats import SUFFIXES
@@ -53,18 +52,19 @@ def make_set(source: Path, folder: Path, kinds: set[str]) -> None:
 
 
 def main() -> None:
-    """Measure, print and put the table into place."""
-    models = sorted(path.stem for path in (ROOT / "weights").glob("*.keras"))
+    """Measure and print."""
+    arguments = sys.argv[1:]
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    models = [*sorted(path.stem for path in (ROOT / "weights").glob("*.keras")), *arguments[split + 1 :]]
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for source in map(Path, sys.argv[1:]):
+        for source in map(Path, arguments[:split]):
             for name, kinds in DAMAGES.items():
                 place = Path(scratch) / source.name / name
                 make_set(source, place, kinds)
                 title = source.parent.name if source.name == "HR" else source.name
                 found[f"{title}, {name}"] = scores(place, models, [])
     print(table(found, models))
-    put(ROOT / "weights" / "photo.md", table(found, models), "damaged")
 
 
 if __name__ == "__main__":

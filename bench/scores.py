@@ -16,6 +16,7 @@ from typing import Any
 from srgan_cli.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
+MARKS = re.compile(r"(<!-- scores: .* -->\n).*?(<!-- end of scores -->)", re.DOTALL)
 
 
 def scores(folder: Path, models: list[str], options: list[str]) -> dict[str, Any]:
@@ -36,12 +37,11 @@ def table(sets: dict[str, dict[str, Any]], models: list[str]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def put(path: Path, text: str, what: str = "scores") -> None:
-    """Replace what stands between the marks `<!-- what: ... -->` and `<!-- end of what -->` of a file."""
-    marks = re.compile(rf"(<!-- {what}: .* -->\n).*?(<!-- end of {what} -->)", re.DOTALL)
-    content, count = marks.subn(lambda match: match[1] + text + match[2], path.read_text())
+def put(path: Path, text: str) -> None:
+    """Replace what stands between the marks of a file."""
+    content, count = MARKS.subn(lambda match: match[1] + text + match[2], path.read_text())
     if count != 1:
-        raise SystemExit(f"{path}: has {count} places for {what}")
+        raise SystemExit(f"{path}: has {count} places for scores")
     path.write_text(content)
 
 
