@@ -216,13 +216,15 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     height, width = size.of(header.height, header.width)
     counts = Counter((h, w) for w, h in header.sizes)
     formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
-    takes = memory.needed(header, size, formats.format_of(target))
-    if limits.memory is not None and takes > limits.memory:
+    kind = formats.format_of(target)
+    least = memory.needed(header, size, kind, memory.SMALLEST_WINDOWS)
+    if limits.memory is not None and least > limits.memory:
         less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
         raise SrganError(
-            f"{source.path}: takes {takes / 1e9:.1f} GB of memory, and there are {limits.memory / 1e9:.1f}",
+            f"{source.path}: takes {least / 1e9:.1f} GB of memory or more, and there are {limits.memory / 1e9:.1f}",
             f"{less}cut it into parts, or close other programs; --no-check-memory tries it",
         )
     pixels = sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, header, takes)
-    return replace(job, content=content, quality=destination.quality, finish=finish, most_pixels=limits.pixels)
+    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, header)
+    job = replace(job, memory=memory.needed(header, size, kind), most_pixels=limits.pixels)
+    return replace(job, content=content, quality=destination.quality, finish=finish)

@@ -15,6 +15,7 @@ from srgan_cli.sizes import Size
 PROGRAM = 760 * 2**20  # with TensorFlow
 LARGEST_WINDOWS = 3 * 2**30  # as large as `upscaling.MEMORY_BUDGET` lets them become, and what they leave behind
 PER_WINDOW_PIXEL = 69_000
+SMALLEST_WINDOWS = 80**2 * PER_WINDOW_PIXEL  # a patch and its halo: what remains where memory is scarce
 PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55)}  # without and with alpha
 CGROUPS = {  # controller in /proc/self/cgroup -> where it is mounted; its limit, usage, and what of that gives way
     "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
@@ -24,17 +25,18 @@ CGROUPS = {  # controller in /proc/self/cgroup -> where it is mounted; its limit
 }  # fmt: skip
 
 
-def needed(header: Header, size: Size, kind: Format) -> int:
+def needed(header: Header, size: Size, kind: Format, windows: int = LARGEST_WINDOWS) -> int:
     """The most bytes that the program has while it enlarges a picture.
 
     Args:
         header: Of the picture; of several pages the largest counts.
         size: Of the result.
         kind: The format that it is written in.
+        windows: The most that the network is given.
     """
     width, height = max(header.sizes, key=lambda page: page[0] * page[1])
     largest = replace(header, width=width, height=height)
-    takes = PROGRAM + of_windows(largest, size) + of_pictures(largest, size, kind)
+    takes = PROGRAM + min(of_windows(largest, size), windows) + of_pictures(largest, size, kind)
     if header.frames > 1:  # the one before is kept, and what an animation shows
         takes += (width * height + 2 * math.prod(size.of(height, width))) * _channels(header) * _depth(header)
     return takes

@@ -12,6 +12,7 @@ from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
+from srgan_cli.memory import available
 from srgan_cli.model import Generator, interpolated, load_generator
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
@@ -66,7 +67,8 @@ class Upscaler:
         self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, radius)
         # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if self.precision == "float32" else 2
-        self._window_budget = MEMORY_BUDGET // (3 * 4 * self.config.filters * SCALE**2 * bytes_per_value)
+        self._bytes_per_pixel = 3 * 4 * self.config.filters * SCALE**2 * bytes_per_value
+        self._window_budget = MEMORY_BUDGET // self._bytes_per_pixel
 
     def upscale(
         self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None, size: Size | None = None
@@ -129,18 +131,26 @@ class Upscaler:
             on_pixels(count)
 
         height, width, _ = pixels.shape
-        plan = tiling.plan(height, width, self.tile, self.halo, self._window_budget)
+        plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
         try:
             return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, note)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             self._window_budget = plan.pixels * plan.batch // len(plan.windows) // 2
-            if tiling.plan(height, width, self.tile, self.halo, self._window_budget) == plan:
+            if tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes)) == plan:
                 raise SrganError("out of memory", "lower --tile, or close other programs") from error
         self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
         on_pixels(-sum(done))
         return self._enlarge_tiled(pixels, on_pixels)
+
+    def _affordable(self, lr_bytes: int) -> int:
+        """LR pixels at once: as many as the budget has, but on a CPU only half of what memory SR leaves free."""
+        free = available() if self.device.startswith("cpu") else None
+        if free is None:
+            return self._window_budget
+        room = free - 2 * SCALE**2 * lr_bytes  # SR, and its encoder's copy
+        return max(1, min(self._window_budget, room // 2 // self._bytes_per_pixel))
 
     def _enlarge_windows(self, windows: np.ndarray) -> np.ndarray:
         """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""

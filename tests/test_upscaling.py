@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 import srgan_cli
-from srgan_cli import images, tiling
+from srgan_cli import images, tiling, upscaling
 from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
@@ -109,6 +109,23 @@ def test_bfloat16_gives_the_same_picture(model: str, photo: np.ndarray) -> None:
     difference = half - exact
     assert np.sqrt((difference**2).mean()) < 0.6
     assert np.abs(difference).max() <= 4
+
+
+def test_scarce_memory_makes_smaller_windows(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    scarce = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32"))
+    network = scarce.run_network
+
+    def watched(lr: np.ndarray) -> np.ndarray:
+        seen.append(lr[..., 0].size)
+        return network(lr)
+
+    monkeypatch.setattr(scarce, "run_network", watched)
+    sr = scarce.upscale(Picture(photo)).colour.astype(int)
+    monkeypatch.setattr(upscaling, "available", lambda: 2 * 16 * photo.nbytes)  # SR and no more
+    assert np.abs(sr - scarce.upscale(Picture(photo)).colour).max() <= 1
+    assert seen[0] == photo[..., 0].size
+    assert max(seen[1:]) <= 80**2
 
 
 def test_out_of_memory_makes_smaller_windows(
