@@ -16,6 +16,7 @@ from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import SSIM_WINDOW, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
+from srgan_cli.released import released
 from srgan_cli.runs import is_run
 from srgan_cli.upscaling import Options, Upscaler
 
@@ -83,7 +84,8 @@ def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, 
     Raises:
         SrganError: Weights cannot be loaded, or a picture of such a folder is missing.
     """
-    return {o.model: _ready_made(Path(o.model), pairs) or _upscaler(o) for o in options}
+    ready_made = {o.model: _ready_made(Path(o.model), pairs) for o in options if o.model not in released()}
+    return {o.model: ready_made.get(o.model) or _upscaler(o) for o in options}
 
 
 def _upscaler(options: Options) -> Model:

@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from srgan_cli.errors import UsageError
+from srgan_cli.released import released
 
 Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
@@ -187,7 +188,7 @@ def with_absolute_paths(values: Mapping[str, Any]) -> dict[str, Any]:
     absolute = {
         name: str(Path(path).absolute())
         for name, path in paths.items()
-        if path and (name != "start" or Path(path).exists())  # a released name is no path
+        if path and (name != "start" or (path not in released() and Path(path).exists()))  # a released name is no path
     }
     return {**values, **absolute}
 

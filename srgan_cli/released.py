@@ -8,22 +8,26 @@ from srgan_cli.errors import SrganError
 def find_weights(model: str) -> Path:
     """The `.keras` file for a name of released weights, a file or a run folder.
 
+    A released name is one even where a file or folder is called so, which is meant as `./NAME`.
+
     Raises:
         SrganError: There is none.
     """
-    path = Path(model)
+    path, named = Path(model), released()
+    if model in named:
+        return named[model]
     if path.is_dir():
         if not (path / "generator.keras").exists():
             raise SrganError(f"{path}: has no generator.keras", "name a run that has reached a validation")
         return path / "generator.keras"
     if path.suffix == ".keras" or path.exists():
         return path
-    released = {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
-    if model not in released:
-        raise SrganError(
-            f"there is no model {model!r}", f"released: {', '.join(sorted(released))}; or pass a .keras file"
-        )
-    return released[model]
+    raise SrganError(f"there is no model {model!r}", f"released: {', '.join(sorted(named))}; or pass a .keras file")
+
+
+def released() -> dict[str, Path]:
+    """Name -> file of the weights that ship with the program."""
+    return {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
 
 
 def find_lpips() -> Path | None:

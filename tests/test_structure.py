@@ -10,9 +10,9 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
-    {"errors", "files", "options"},
+    {"errors", "files", "options", "released"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
-    | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "released", "runs", "sizes"}
+    | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},
     {
         "layers",

@@ -15,6 +15,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, load_generator, save_generator
+from srgan_cli.options import with_absolute_paths
 from srgan_cli.released import find_weights
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
 
@@ -223,6 +224,15 @@ def test_unknown_models_name_the_released_ones() -> None:
     with pytest.raises(SrganError, match="no model 'photoo'") as error:
         find_weights("photoo")
     assert "srresnet" in error.value.hint
+
+
+def test_a_folder_called_like_released_weights_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / PIXEL_MODEL).mkdir()
+    assert find_weights(PIXEL_MODEL).is_file()
+    assert with_absolute_paths({"start": PIXEL_MODEL})["start"] == PIXEL_MODEL
+    with pytest.raises(SrganError, match=r"has no generator\.keras"):
+        find_weights(f"./{PIXEL_MODEL}")
 
 
 def test_api_returns_what_it_is_given(photo: np.ndarray) -> None:
