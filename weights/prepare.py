@@ -4,9 +4,9 @@
 
 Whatever is read is a folder of pictures, of any depth. What is longer than 2,040 pixels is halved until it is not, so
 that a camera's noise and JPEG traces are gone, and saved as PNG; the rest is copied as it is. A picture is left out if
-it, a part of it or its mirror image agrees with a test picture or a part of one: their grey thumbnails are laid over
-each other in many sizes and at every place, and the correlation is 0.8 or more somewhere. Without -o it only checks;
-the exit code is then 1 if anything was found.
+it, a part of it or its mirror image agrees with a test picture or a part of one: their thumbnails are laid over each
+other in many sizes and at every place, and the fine structure correlates by 0.75 or more somewhere. Without -o it only
+checks; the exit code is then 1 if anything was found.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import SUFFIXES
@@ -26,8 +27,9 @@ LONGEST = 2040  # pixels
 SIDE = 96  # pixels, longest side of a thumbnail
 FRAME = (SIDE, SIDE)  # of Fourier transforms; a part that lies inside a thumbnail is never wrapped around
 SIZES = np.geomspace(1, 0.3, 25)  # of one thumbnail, laid over the other; 5% apart, since 7% off makes 0.96 a 0.7
-ALIKE = 0.8
-FLAT = 12.0  # grey levels of standard deviation under which anything looks alike
+SMOOTH = 5  # pixels of a thumbnail over which the mean is taken away: light and large shapes are alike by chance
+ALIKE = 0.75
+FLAT = 4.0  # grey levels of standard deviation under which anything looks alike
 
 
 def pictures(folders: list[Path]) -> Iterator[Path]:
@@ -37,10 +39,11 @@ def pictures(folders: list[Path]) -> Iterator[Path]:
 
 
 def thumbnail(image: Image.Image, side: int) -> np.ndarray:
-    """(h, w) float32 grey, its longer side `side` pixels."""
+    """(h, w) float32, the fine structure of grey, its longer side `side` pixels."""
     scale = side / max(image.size)
     width, height = (max(8, round(scale * pixels)) for pixels in image.size)
-    return np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX), np.float32)
+    grey = np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX), np.float32)
+    return grey - ndimage.uniform_filter(grey, SMOOTH)
 
 
 class Stack:
