@@ -5,7 +5,7 @@
 Whatever is read is a folder of pictures, of any depth. What is longer than 2,040 pixels is halved until it is not, so
 that a camera's noise and JPEG traces are gone, and saved as PNG; the rest is copied as it is. A picture is left out if
 it, a part of it or its mirror image agrees with a test picture or a part of one: their thumbnails are laid over each
-other in many sizes and at every place, and the fine structure correlates by 0.75 or more somewhere. Without -o it only
+other in many sizes and at every place, and the fine structure correlates by 0.65 or more somewhere. Without -o it only
 checks; the exit code is then 1 if anything was found.
 """
 
@@ -26,9 +26,9 @@ from srgan_cli.images import as_rgb8, read_picture
 LONGEST = 2040  # pixels
 SIDE = 96  # pixels, longest side of a thumbnail
 FRAME = (SIDE, SIDE)  # of Fourier transforms; a part that lies inside a thumbnail is never wrapped around
-SIZES = np.geomspace(1, 0.3, 25)  # of one thumbnail, laid over the other; 5% apart, since 7% off makes 0.96 a 0.7
+SIZES = np.geomspace(1, 0.3, 37)  # of one thumbnail, laid over the other; 3% apart
 SMOOTH = 5  # pixels of a thumbnail over which the mean is taken away: light and large shapes are alike by chance
-ALIKE = 0.75
+ALIKE = 0.65
 FLAT = 4.0  # grey levels of standard deviation under which anything looks alike
 
 
