@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srgan_cli import images, memory
+from srgan_cli import frames, images, memory
 from srgan_cli.formats import format_of
 from srgan_cli.images import Picture
 from srgan_cli.sizes import Size
@@ -114,7 +114,7 @@ def main() -> None:
         for name, mode, ending, scale in CASES:
             make(mode, (600, 400) if name.endswith("6") else (2000, 1500))
             target, size = source.with_name(f"out{ending}"), Size(scale)
-            estimated = memory.of_pictures(images.read_header(source), size, format_of(target))
+            estimated = memory.of_pictures(frames.read_header(source), size, format_of(target))
             options = ["--scale", scale] if scale else []
             report(
                 f"pictures: {name} -> {ending}", estimated, peak(*stand_in, source, "-o", target, *options) - program
@@ -123,7 +123,7 @@ def main() -> None:
             make(Picture, (width, height))
             for precision in ("float32", "bfloat16"):
                 measured = peak("-m", "srgan_cli", "upscale", "--overwrite", source, "--precision", precision)
-                estimated = memory.needed(images.read_header(source), Size(), format_of(source))
+                estimated = memory.needed(frames.read_header(source), Size(), format_of(source))
                 report(f"whole: {width}x{height} in {precision}", estimated, measured)
 
 

@@ -69,23 +69,8 @@ def resize(
     return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
 
 
-def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Header:
-    """Size and kind of the picture file at `path`, without decoding it.
-
-    Args:
-        path: The file; only its name in messages if `file` is given.
-        file: What to read instead.
-        most_pixels: A larger picture is refused.
-
-    Raises:
-        SrganError: There is no picture that can be read.
-    """
-    with open_picture(path, file, most_pixels) as image:
-        return header_of(image)
-
-
 def header_of(image: ImageFile.ImageFile) -> Header:
-    """The same of an opened picture, at its present frame or page."""
+    """Size and kind of an opened picture, at its present frame or page, without decoding it."""
     deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
     # Pillow turns TIFFs, and what it says of their size, by itself.
     lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING

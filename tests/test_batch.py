@@ -17,7 +17,8 @@ from srgan_cli import files
 from srgan_cli.account import Account
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError
-from srgan_cli.images import Picture, read_header
+from srgan_cli.frames import read_header
+from srgan_cli.images import Picture
 from srgan_cli.jobs import Plan, plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli import formats, images
+from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import FORMATS, Header
 from srgan_cli.images import Picture
@@ -75,7 +75,7 @@ def test_modes(photo: np.ndarray, tmp_path: Path, mode: str, colours: int, trans
     picture = images.read_picture(tmp_path / "p.png")
     assert picture.colour.shape == (*photo.shape[:2], colours)
     assert (picture.alpha is not None) == transparent
-    assert images.read_header(tmp_path / "p.png").transparent == transparent
+    assert frames.read_header(tmp_path / "p.png").transparent == transparent
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
@@ -122,7 +122,7 @@ def test_heic_without_the_plug_in_is_one_sentence(tmp_path: Path, monkeypatch: p
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     (tmp_path / "p.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(SrganError, match="is a HEIC picture") as caught:
-        images.read_header(tmp_path / "p.heic")
+        frames.read_header(tmp_path / "p.heic")
     assert "srgan-cli[heic]" in caught.value.hint
 
 
@@ -153,9 +153,9 @@ def test_a_truncated_picture_is_one_sentence(photo: np.ndarray, tmp_path: Path, 
 
 def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SrganError, match="no such file"):
-        images.read_header(tmp_path / "p.png")
+        frames.read_header(tmp_path / "p.png")
     with pytest.raises(SrganError, match="cannot be read"):
-        images.read_header(tmp_path)
+        frames.read_header(tmp_path)
     pages = [Image.new("L", (4, 4), shade) for shade in (0, 9)]
     pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
     with pytest.raises(SrganError, match="2 frames or pages"):

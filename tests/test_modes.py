@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from srgan_cli import images
+from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.metadata import Metadata
 
@@ -40,7 +40,7 @@ def cmyk_profile() -> bytes:
 
 def read(image: Image.Image, path: Path, **options: Any) -> images.Picture:
     image.save(path, **options)
-    header, picture = images.read_header(path), images.read_picture(path)
+    header, picture = frames.read_header(path), images.read_picture(path)
     assert header.transparent == (picture.alpha is not None)
     assert header.sixteen_bits == (picture.colour.dtype == np.uint16)
     return picture
@@ -137,6 +137,6 @@ def test_two_values_stay_grey(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_modes_without_a_range_are_refused(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (4, 4)).save(tmp_path / "p.tif")
-    for read_it in (images.read_picture, images.read_header):
+    for read_it in (images.read_picture, frames.read_header):
         with pytest.raises(SrganError, match=rf"p\.tif: has .* as pixels \(mode {mode}\)"):
             read_it(tmp_path / "p.tif")

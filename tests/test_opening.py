@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 from test_cli import in_process
 
-from srgan_cli import images
+from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.jobs import Limits, plan_jobs
 
@@ -33,7 +33,7 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
 
 @pytest.mark.parametrize(("width", "height"), [(14_204, 10_652), (20_000, 10_000)])
 def test_the_largest_cameras_and_scans_pass(width: int, height: int) -> None:
-    header = images.read_header(Path("p.png"), io.BytesIO(png(width, height, (b"IDAT", PIXELS))))
+    header = frames.read_header(Path("p.png"), io.BytesIO(png(width, height, (b"IDAT", PIXELS))))
     assert (header.width, header.height) == (width, height)
 
 
@@ -41,7 +41,7 @@ def test_the_largest_cameras_and_scans_pass(width: int, height: int) -> None:
     ("width", "height", "said"), [(20_001, 10_000, "200,010,000"), (90_000, 90_000, "8,100,000,0")]
 )
 def test_a_larger_picture_is_refused_and_told_the_option(width: int, height: int, said: str) -> None:
-    for read in (images.read_header, images.read_picture):
+    for read in (frames.read_header, images.read_picture):
         with pytest.raises(SrganError, match=f"p.png: has {said}.* more than the limit of 200 megapixels") as caught:
             read(Path("p.png"), io.BytesIO(png(width, height, (b"IDAT", PIXELS))))
         assert "--max-megapixels" in caught.value.hint
@@ -63,7 +63,7 @@ def test_the_option_raises_and_lowers_the_limit(tmp_path: Path) -> None:
 
 def test_pillow_has_its_own_limit_back_whatever_happened() -> None:
     with pytest.raises(SrganError):
-        images.read_header(Path("p.png"), io.BytesIO(b"no picture"))
+        frames.read_header(Path("p.png"), io.BytesIO(b"no picture"))
     content = png(8, 8, (b"IDAT", PIXELS))
     with ThreadPoolExecutor(4) as pool:
         limits = [10**6 * (1 + number % 5) for number in range(200)]
@@ -86,7 +86,7 @@ def tiff(**tags: int) -> bytes:
 def test_absurd_tiles_are_refused(side: int) -> None:
     content = tiff(TileWidth=side, TileLength=side - 16, TileOffsets=8, TileByteCounts=400)
     with pytest.raises(SrganError, match=r"p\.tif: is cut into tiles of"):
-        images.read_header(Path("p.tif"), io.BytesIO(content))
+        frames.read_header(Path("p.tif"), io.BytesIO(content))
 
 
 BOMBS = {
@@ -108,7 +108,7 @@ BOMBS = {
 @pytest.mark.skipif(sys.platform == "darwin", reason="counts memory in bytes there")
 def test_bombs_take_no_memory(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for read in (images.read_header, images.read_picture):
+    for read in (frames.read_header, images.read_picture):
         try:
             read(Path("p"), io.BytesIO(BOMBS[name]))
         except SrganError as error:
@@ -134,7 +134,7 @@ def test_a_png_s_orientation_is_found_without_decoding_it(place: str, kind: str)
         chunks = (chunk, (b"IDAT", pixels))
         return io.BytesIO(png(9, 8, *(chunks if place == "before" else chunks[::-1])))
 
-    header = images.read_header(Path("p.png"), content(b"not deflated"))
+    header = frames.read_header(Path("p.png"), content(b"not deflated"))
     assert (header.width, header.height) == (8, 9)
     picture = images.read_picture(Path("p.png"), content(zlib.compress(bytes(8 * (1 + 3 * 9)))))
     assert picture.colour.shape == (9, 8, 3)
@@ -144,7 +144,7 @@ def test_a_lying_tiff_is_known_to_lie(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (9, 8)).save(tmp_path / "p.tif", exif=exif)
-    header = images.read_header(tmp_path / "p.tif")
+    header = frames.read_header(tmp_path / "p.tif")
     assert (header.width, header.height) == (8, 9)
     assert images.read_picture(tmp_path / "p.tif").colour.shape == (9, 8, 3)
 
@@ -154,5 +154,5 @@ def test_an_orientation_that_does_not_exist_is_upright(tmp_path: Path, number: i
     exif = Image.Exif()
     exif[0x0112] = number
     Image.new("RGB", (9, 8)).save(tmp_path / "p.png", exif=exif)
-    assert images.read_header(tmp_path / "p.png").width == 9
+    assert frames.read_header(tmp_path / "p.png").width == 9
     assert images.read_picture(tmp_path / "p.png").colour.shape == (8, 9, 3)

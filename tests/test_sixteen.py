@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from srgan_cli import images
+from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
@@ -24,7 +24,7 @@ def dark(channels: int, height: int = 12, width: int = 20) -> np.ndarray:
 
 
 def check(path: Path, expected: np.ndarray, tolerance: int = 0) -> None:
-    header, picture = images.read_header(path), images.read_picture(path)
+    header, picture = frames.read_header(path), images.read_picture(path)
     assert header.sixteen_bits
     assert header.transparent == (expected.shape[-1] in (2, 4))
     pixels = images.to_array(picture)
