@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, frames, memory
+from srgan_cli import formats, frames, memory, sizes
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
-from srgan_cli.formats import Header
+from srgan_cli.formats import Format, Header
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome, Size
@@ -217,14 +217,28 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     counts = Counter((h, w) for w, h in header.sizes)
     formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
     kind = formats.format_of(target)
+    if limits.memory is not None:
+        _refuse_what_cannot_fit(source.path, header, size, kind, limits.memory)
+    return Job(
+        source.path,
+        target,
+        (header.width, header.height),
+        (width, height),
+        sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent),
+        header,
+        memory.needed(header, size, kind),
+        content,
+        quality=destination.quality,
+        finish=finish,
+        most_pixels=limits.pixels,
+    )
+
+
+def _refuse_what_cannot_fit(path: Path, header: Header, size: sizes.Size, kind: Format, available: int) -> None:
     least = memory.needed(header, size, kind, memory.SMALLEST_WINDOWS)
-    if limits.memory is not None and least > limits.memory:
+    if least > available:
         less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
         raise SrganError(
-            f"{source.path}: takes {least / 1e9:.1f} GB of memory or more, and there are {limits.memory / 1e9:.1f}",
+            f"{path}: takes {least / 1e9:.1f} GB of memory or more, and there are {available / 1e9:.1f}",
             f"{less}cut it into parts, or close other programs; --no-check-memory tries it",
         )
-    pixels = sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent)
-    job = Job(source.path, target, (header.width, header.height), (width, height), pixels, header)
-    job = replace(job, memory=memory.needed(header, size, kind), most_pixels=limits.pixels)
-    return replace(job, content=content, quality=destination.quality, finish=finish)
