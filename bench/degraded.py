@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from scores import ROOT, scores, table
+from scores import scores, table
 
 from srgan_cli import SCALE
-from srgan_cli.formats import SUFFIXES
+from srgan_cli.degradation import bicubic
 from srgan_cli.images import as_rgb8, read_picture
+from srgan_cli.released import released
+from srgan_cli.sources import pictures_in
 
 BLUR, NOISE, QUALITY = 1.2, 10.0, 40
 DAMAGES = {"all three": {"blur", "noise", "jpeg"}, "blur": {"blur"}, "noise": {"noise"}, "JPEG": {"jpeg"}}
@@ -27,11 +29,9 @@ def damage(hr: np.ndarray, kinds: set[str], rng: np.random.Generator) -> np.ndar
     """(H, W, 3) uint8 -> (H / 4, W / 4, 3) uint8, but for what JPEG does."""
     if "blur" in kinds:
         hr = ndimage.gaussian_filter(hr, (BLUR, BLUR, 0))
-    height, width, _ = hr.shape
-    lr = Image.fromarray(hr).resize((width // SCALE, height // SCALE), Image.Resampling.BICUBIC)
-    levels = np.asarray(lr, np.float64)
+    levels = bicubic(hr).astype(np.float64)
     if "noise" in kinds:
-        levels = levels + rng.normal(0, NOISE, levels.shape)
+        levels += rng.normal(0, NOISE, levels.shape)
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
@@ -40,7 +40,7 @@ def make_set(source: Path, folder: Path, kinds: set[str]) -> None:
     rng = np.random.default_rng(0)
     for name in ("HR", "LR_x4"):
         (folder / name).mkdir(parents=True)
-    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES):
+    for path in pictures_in(source):
         hr = as_rgb8(read_picture(path).colour)
         hr = hr[: hr.shape[0] // SCALE * SCALE, : hr.shape[1] // SCALE * SCALE]
         lr = Image.fromarray(damage(hr, kinds, rng))
@@ -55,7 +55,7 @@ def main() -> None:
     """Measure and print."""
     arguments = sys.argv[1:]
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    models = [*sorted(path.stem for path in (ROOT / "weights").glob("*.keras")), *arguments[split + 1 :]]
+    models = [*sorted(released()), *arguments[split + 1 :]]
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         for source in map(Path, arguments[:split]):

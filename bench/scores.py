@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srgan_cli.metrics import METRICS
+from srgan_cli.released import released
 
 ROOT = Path(__file__).parents[1]
 MARKS = re.compile(r"(<!-- scores: .* -->\n).*?(<!-- end of scores -->)", re.DOTALL)
@@ -49,7 +50,7 @@ def main() -> None:
     """Measure, print and put the tables into place."""
     arguments = sys.argv[1:]
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    models = sorted(path.stem for path in (ROOT / "weights").glob("*.keras"))
+    models = sorted(released())
     found = {folder.name: scores(folder, models, arguments[split + 1 :]) for folder in map(Path, arguments[:split])}
     print(table(found, models))
     put(ROOT / "README.md", table(found, models))

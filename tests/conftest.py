@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from srgan_cli.images import read_picture
+from srgan_cli.released import released
 
 if TYPE_CHECKING:
     from srgan_cli.model import Generator
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
-RELEASED = sorted(path.stem for path in (ROOT / "weights").glob("*.keras"))
+RELEASED = sorted(released())
 SHARED = ROOT.parent / "shared" / "data"
 
 
