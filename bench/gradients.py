@@ -3,7 +3,7 @@
     python bench/gradients.py MODEL PHOTOGRAPHS VGG_WEIGHTS [DISCRIMINATOR.keras]
 
 Eight random crops of 128x128 HR pixels; the discriminator is a new one if none is given. TensorFlow only. From the
-numbers follow weights for `--adversarial-weight` and `--pixel-weight` with which a part counts at all.
+numbers follow weights for `--adversarial-weight`, `--pixel-weight` and `--colour-weight` with which a part counts.
 """
 
 import os
@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 from keras import ops
 
+from srgan_cli import SCALE
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.losses import content_loss
 from srgan_cli.model import build_discriminator, load_generator
@@ -37,6 +38,7 @@ def main() -> None:
         f"content, {options.vgg_layer}": lambda sr: content(hr, sr),
         "adversarial": lambda sr: -ops.mean(ops.log(discriminator(sr, training=True) + 1e-7)),
         "pixels' mean absolute error": lambda sr: ops.mean(ops.absolute(hr - sr)),
+        "the same of 4x4 pixels": lambda sr: ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE))),
     }
     for name, part in parts.items():
         with tf.GradientTape() as tape:

@@ -59,6 +59,7 @@ class TrainOptions(DataOptions):
     vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "Whose output is compared.")
     adversarial_weight: float = option(1e-3, "What the adversarial loss counts beside the content loss.", 0)
     pixel_weight: float = option(0.0, "What the pixels' mean absolute error counts beside it.", 0)
+    colour_weight: float = option(0.0, "What the error of the mean colours of 4x4 pixels counts beside it.", 0)
     learning_rate: float = option(2e-4, "Adam's; its highest if it changes.", 0)
     schedule: Literal["constant", "cosine", "steps"] = option(
         "constant", "The learning rate in a stage: cosine falls to a hundredth, steps to a tenth at half."

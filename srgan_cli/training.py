@@ -152,7 +152,9 @@ class _Training:
         if stage == "pretrain":
             model, loss = self.generator, ReplicaLoss(self.content)
         else:
-            weights = LossWeights(adversarial=options.adversarial_weight, pixel=options.pixel_weight)
+            weights = LossWeights(
+                adversarial=options.adversarial_weight, pixel=options.pixel_weight, colour=options.colour_weight
+            )
             model, loss = SRGAN(self.generator, self.discriminator, self.content, weights), None
         model.compile(optimizer=optimizer, loss=loss)
         model.optimizer.build(model.trainable_variables)

@@ -25,7 +25,7 @@ from srgan_cli import images, training
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.model import SRGAN, Generator, GeneratorConfig, build_discriminator, load_generator
+from srgan_cli.model import SRGAN, Generator, GeneratorConfig, LossWeights, build_discriminator, load_generator
 from srgan_cli.options import TrainOptions
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.training import Listener, train
@@ -244,6 +244,24 @@ def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
         together = tape.gradient(total, [variable.value for variable in variables])
         for one, other in zip(alone, together, strict=True):
             np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-6)
+
+
+def test_texture_costs_pixels_and_a_cast_costs_colour(photo: np.ndarray) -> None:
+    generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
+    hr = images.to_tensor(photo[None, :32, :32])
+    texture = np.where(np.indices(hr.shape)[1:3].sum(axis=0) % 2, 0.1, -0.1).astype(np.float32)
+
+    def extra(sr: np.ndarray, **weights: float) -> float:
+        losses = (
+            SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)), LossWeights(**kinds))
+            for kinds in (weights, {})
+        )
+        one, other = (float(ops.squeeze(loss.compute_loss(None, hr, sr, training=False))) for loss in losses)
+        return one - other
+
+    assert extra(hr + texture, pixel=10) == pytest.approx(1, abs=1e-3)
+    assert extra(hr + texture, colour=10) == pytest.approx(0, abs=1e-3)
+    assert extra(hr + 0.1, colour=10) == pytest.approx(1, abs=1e-3)
 
 
 def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
