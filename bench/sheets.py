@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 import srgan_cli
 from srgan_cli import SCALE
 from srgan_cli.released import released
+from srgan_cli.runs import is_run
 
 SIDE, GAP = 96, 8  # of what is shown in LR pixels; between two cells in SR pixels
 MARGIN = 40  # the network's receptive radius, so that a part comes out as in the whole
@@ -32,7 +33,7 @@ def part(place: str) -> tuple[Image.Image, str, Box]:
 
 def cell(lr: Image.Image, stem: str, box: Box, model: str) -> Image.Image:
     """What a model makes of a part of a picture."""
-    if Path(model).is_dir() and model not in released():
+    if Path(model).is_dir() and model not in released() and not is_run(Path(model)):
         (result,) = Path(model).glob(f"{stem}.*")
         with Image.open(result) as file:
             return file.convert("RGB").crop(enlarged(box))
