@@ -3,53 +3,42 @@
     python bench/sheets.py SHEET.jpg MODEL... -- PICTURE[@X,Y]...
 
 A MODEL is what `srgan upscale --model` takes, or a folder of results by another program, called like the pictures.
-X,Y is the upper left corner, in LR pixels, of the 96x96 that are shown; without it they are the middle.
+X,Y is the upper left corner, in LR pixels, of the 96x96 that are shown; without it they are the middle. README's:
+
+    python bench/sheets.py examples/before_after.jpg srresnet -- examples/flower.png@90,0
 """
 
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image
 
 import srgan_cli
 from srgan_cli import SCALE
-from srgan_cli.released import released
-from srgan_cli.runs import is_run
+from srgan_cli.images import as_rgb8, read_picture, resize
 
 SIDE, GAP = 96, 8  # of what is shown in LR pixels; between two cells in SR pixels
-MARGIN = 40  # the network's receptive radius, so that a part comes out as in the whole
-Box = tuple[int, int, int, int]  # left, top, right, bottom
+CELL = SCALE * SIDE
 
 
-def part(place: str) -> tuple[Image.Image, str, Box]:
-    """PICTURE[@X,Y] -> the RGB picture, its stem, and the box that is shown."""
-    path, _, corner = place.partition("@")
-    with Image.open(path) as file:
-        lr = ImageOps.exif_transpose(file).convert("RGB")
-    width, height = min(lr.width, SIDE), min(lr.height, SIDE)
-    x, y = map(int, corner.split(",")) if corner else ((lr.width - width) // 2, (lr.height - height) // 2)
-    return lr, Path(path).stem, (x, y, x + width, y + height)
-
-
-def cell(lr: Image.Image, stem: str, box: Box, model: str) -> Image.Image:
-    """What a model makes of a part of a picture."""
-    if Path(model).is_dir() and model not in released() and not is_run(Path(model)):
-        (result,) = Path(model).glob(f"{stem}.*")
-        with Image.open(result) as file:
-            return file.convert("RGB").crop(enlarged(box))
-    left, top = max(box[0] - MARGIN, 0), max(box[1] - MARGIN, 0)
-    given = lr.crop((left, top, min(box[2] + MARGIN, lr.width), min(box[3] + MARGIN, lr.height)))
+def enlarged(lr: np.ndarray, name: str, model: str) -> np.ndarray:
+    """(H, W, 3) uint8 -> (4 H, 4 W, 3) uint8 by a model, or read from a folder that has a picture of that name."""
+    ready_made = next(Path(model).glob(f"{name}.*"), None)
+    if ready_made:
+        return as_rgb8(read_picture(ready_made).colour)
     if model == "bicubic":
-        sr = given.resize((SCALE * given.width, SCALE * given.height), Image.Resampling.BICUBIC)
-    else:
-        sr = srgan_cli.upscale(given, model=model)
-    return sr.crop(enlarged((box[0] - left, box[1] - top, box[2] - left, box[3] - top)))
+        return resize(lr, *(SCALE * side for side in lr.shape[:2]))
+    return np.asarray(srgan_cli.upscale(lr, model=model))
 
 
-def enlarged(box: Box) -> Box:
-    """The same box in SR pixels."""
-    left, top, right, bottom = (SCALE * edge for edge in box)
-    return left, top, right, bottom
+def row(place: str, models: list[str]) -> list[np.ndarray]:
+    """PICTURE[@X,Y] -> what each model makes of that part, (384, 384, 3) uint8 or less."""
+    path, _, corner = place.partition("@")
+    lr = as_rgb8(read_picture(Path(path)).colour)
+    x, y = map(int, corner.split(",")) if corner else (max(0, (side - SIDE) // 2) for side in lr.shape[1::-1])
+    part = slice(SCALE * y, SCALE * y + CELL), slice(SCALE * x, SCALE * x + CELL)
+    return [enlarged(lr, Path(path).stem, model)[part] for model in models]
 
 
 def main() -> None:
@@ -57,12 +46,12 @@ def main() -> None:
     arguments = sys.argv[1:]
     split = arguments.index("--")
     models, places = ["bicubic", *arguments[1:split]], arguments[split + 1 :]
-    step = SCALE * SIDE + GAP
-    sheet = Image.new("RGB", (len(models) * step - GAP, len(places) * step - GAP), "white")
-    for row, place in enumerate(places):
-        for column, model in enumerate(models):
-            sheet.paste(cell(*part(place), model), (column * step, row * step))
-    sheet.save(arguments[0], quality=92)
+    step = CELL + GAP
+    sheet = np.full((len(places) * step - GAP, len(models) * step - GAP, 3), 255, np.uint8)
+    for top, place in enumerate(places):
+        for left, cell in enumerate(row(place, models)):
+            sheet[top * step :, left * step :][: cell.shape[0], : cell.shape[1]] = cell
+    Image.fromarray(sheet).save(arguments[0], quality=92, subsampling="4:4:4")
 
 
 if __name__ == "__main__":
