@@ -43,6 +43,12 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
+def map_planes(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
+    """The picture with the results of a function of (H, W, C) for its colour and, if it has one, its alpha."""
+    alpha = None if picture.alpha is None else function(picture.alpha)
+    return replace(picture, colour=function(picture.colour), alpha=alpha)
+
+
 def to_tensor(pixels: np.ndarray) -> np.ndarray:
     """uint8 or uint16 pixels -> float32 in [-1, 1], same shape."""
     half_range = np.iinfo(pixels.dtype).max / 2

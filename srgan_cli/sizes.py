@@ -1,8 +1,7 @@
 """How large a result is to be, and the reduction to exactly that size; NumPy and Pillow only."""
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from PIL import Image
 
 from srgan_cli import SCALE
 from srgan_cli.errors import UsageError
-from srgan_cli.images import Picture
+from srgan_cli.images import Picture, map_planes
 
 
 @dataclass(frozen=True)
@@ -71,28 +70,27 @@ def to_16_bits(picture: Picture) -> Picture:
     """The same picture in uint16, so that on the way to a size nothing is rounded to 8 bits."""
     if picture.colour.dtype == np.uint16:
         return picture
-    return _map(picture, lambda pixels: pixels.astype(np.uint16) * np.uint16(257))
+    return map_planes(picture, lambda pixels: pixels.astype(np.uint16) * np.uint16(257))
 
 
-def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any]) -> Picture:
-    """A uint16 picture resized by antialiased bicubic interpolation in float and rounded once, to `dtype`."""
+def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], margin: int = 0) -> Picture:
+    """A uint16 picture resized by antialiased bicubic interpolation in float and rounded once, to `dtype`.
+
+    Around it `margin` pixels are only neighbours.
+    """
     highest = np.iinfo(dtype).max
 
     def resize(pixels: np.ndarray) -> np.ndarray:
         resized = np.empty((height, width, pixels.shape[-1]), dtype)
         for channel, plane in enumerate(np.moveaxis(pixels, -1, 0)):  # one by one, since floats take much memory
-            resized[..., channel] = np.rint(np.clip(_resize_plane(plane, height, width), 0, 1) * highest)
+            resized[..., channel] = np.rint(np.clip(_resize_plane(plane, height, width, margin), 0, 1) * highest)
         return resized
 
-    return _map(picture, resize)
+    return map_planes(picture, resize)
 
 
-def _resize_plane(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+def _resize_plane(plane: np.ndarray, height: int, width: int, margin: int) -> np.ndarray:
     """(H, W) uint16 -> (height, width) float32 in [0, 1], a little beyond it beside edges."""
     image = Image.fromarray(plane.astype(np.float32) / np.float32(65_535))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
-
-
-def _map(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
-    alpha = None if picture.alpha is None else function(picture.alpha)
-    return replace(picture, colour=function(picture.colour), alpha=alpha)
+    box = (margin, margin, image.width - margin, image.height - margin)
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box))

@@ -77,19 +77,25 @@ class Upscaler:
 
         Args:
             picture: Any size from 1x1 up.
-            on_pixels: Told how many LR pixels were finished; they add up to `size.pixels`, twice that with alpha.
+            on_pixels: Told how many LR pixels were finished; they add up to `size.pixels`, twice that with alpha, and
+                to more in a seamless texture, whose edges are continued by what lies at the opposite ones.
             size: Of the result; None for four times the picture's. What is not a power of four of it is reached by
                 further passes and an antialiased reduction.
         """
         lr_size = picture.colour.shape[:2]
         size = size or Size()
         wanted = size.of(*lr_size)
+        edge = self.halo if self._seamless else 0
+        picture = images.map_planes(
+            picture, lambda pixels: np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
+        )
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
-            return self._pass(picture, on_pixels)
+            inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
+            return images.map_planes(self._pass(picture, on_pixels), lambda pixels: pixels[inner])
         sr = to_16_bits(picture)
         for _ in range(size.passes(*lr_size)):
             sr = self._pass(sr, on_pixels)
-        return to_size(sr, *wanted, picture.colour.dtype)
+        return to_size(sr, *wanted, picture.colour.dtype, edge * SCALE ** size.passes(*lr_size))
 
     def _pass(self, picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
         """The picture, four times as large."""
@@ -100,37 +106,21 @@ class Upscaler:
         return replace(picture, colour=colour, alpha=alpha)
 
     def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
-        """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3)."""
-        height, width, _ = pixels.shape
-        if pixels.min() == pixels.max() and pixels.shape[-1] == 1:
-            on_pixels(height * width)
-            return np.full((SCALE * height, SCALE * width, 1), pixels.flat[0])
-        if self._seamless:
-            return self._enlarge_wrapped(pixels, on_pixels)
-        return self._enlarge_tiled(pixels, on_pixels)
-
-    def _enlarge_wrapped(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
-        """The same with each edge continued by what lies at the opposite one."""
-        height, width, _ = pixels.shape
-        edge, inner = self.halo, SCALE * self.halo
-        wrapped = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
-        sr = self._enlarge_tiled(wrapped, lambda _: on_pixels(0))
-        on_pixels(height * width)
-        return sr[inner : inner + SCALE * height, inner : inner + SCALE * width]
-
-    def _enlarge_tiled(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
-        """The same by windows, which are made smaller for as long as memory does not suffice.
+        """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
 
         Raises:
             SrganError: It does not even for a single patch.
         """
+        height, width, _ = pixels.shape
+        if pixels.min() == pixels.max() and pixels.shape[-1] == 1:
+            on_pixels(height * width)
+            return np.full((SCALE * height, SCALE * width, 1), pixels.flat[0])
         done: list[int] = []
 
         def note(count: int) -> None:
             done.append(count)
             on_pixels(count)
 
-        height, width, _ = pixels.shape
         plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
         try:
             return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, note)
@@ -142,7 +132,7 @@ class Upscaler:
                 raise SrganError("out of memory", "lower --tile, or close other programs") from error
         self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
         on_pixels(-sum(done))
-        return self._enlarge_tiled(pixels, on_pixels)
+        return self._enlarge(pixels, on_pixels)
 
     def _affordable(self, lr_bytes: int) -> int:
         """LR pixels at once: as many as the budget has, but on a CPU only half of what memory SR leaves free."""

@@ -17,6 +17,7 @@ from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, load_generator, save_generator
 from srgan_cli.options import with_absolute_paths
 from srgan_cli.released import find_weights
+from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
 
 
@@ -209,6 +210,19 @@ def test_a_seamless_texture_stays_seamless(upscaler: Upscaler, photo: np.ndarray
     back = np.roll(rolled, (-4 * shift[0], -4 * shift[1]), axis=(0, 1))
     assert np.abs(back - sr).max() <= 1
     assert np.abs(upscaler.upscale(Picture(texture)).colour - sr).max() > 4
+
+
+def test_a_seamless_texture_of_any_size_and_alpha_stays_seamless(photo: np.ndarray) -> None:
+    seamless = Upscaler(Options(PIXEL_MODEL, precision="float32", halo=40, seamless=True))
+    solid = np.where(np.indices((20, 24, 1))[1] < 12, 255, 0).astype(np.uint8)
+    texture = Picture(photo[:20, :24], solid)
+    moved = images.map_planes(texture, lambda pixels: np.roll(pixels, (8, 8), axis=(0, 1)))
+    sr, rolled = (seamless.upscale(picture, size=Size(scale=2.5)) for picture in (texture, moved))
+    back = images.map_planes(rolled, lambda pixels: np.roll(pixels, (-20, -20), axis=(0, 1)))
+    assert sr.alpha is not None
+    assert back.alpha is not None
+    for a, b in ((sr.colour, back.colour), (sr.alpha, back.alpha)):
+        assert np.abs(a.astype(int) - b).max() <= 1
 
 
 def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
