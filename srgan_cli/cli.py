@@ -157,7 +157,7 @@ def upscale(
             enlarge = partial(upscaler.upscale, size=size)
             with (
                 stop_signals() as stopped,
-                console.progress(sum(job.pixels for job in plan.jobs), quiet) as (advance, _),
+                console.progress(sum(job.pixels for job in plan.jobs), quiet) as advance,
             ):
                 for outcome in batch.run_jobs(enlarge, plan.jobs, unless_stopped(advance, stopped)):
                     account.enter(outcome)
@@ -209,6 +209,14 @@ def train(
         console.say(f"done: srgan upscale --model {shlex.quote(str(run.path))} photo.jpg")
 
 
+def _check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> None:
+    if report == STDOUT or json == csv == STDOUT:
+        raise UsageError("stdout takes one of --json and --csv", "name files for the others")
+    for path in (json, csv, report):
+        if path not in (None, STDOUT):
+            check_folder(path)
+
+
 @app.command("eval")
 def evaluate(
     data: Annotated[Path, typer.Option("--data", "-d", help="The folder of HR pictures.")],
@@ -241,9 +249,7 @@ def evaluate(
         from srgan_cli.released import find_lpips
 
         pairs, weights = find_pairs(data, lr_data), find_lpips() if lpips else None
-        for path in (json, csv, report):
-            if path not in (None, STDOUT):
-                check_folder(path)
+        _check_outputs(json, csv, report)
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -259,25 +265,23 @@ def evaluate(
         protocol = evaluation.Protocol(channel, border, f"given ({lr_data.name})" if lr_data else "antialiased bicubic")
         metrics = [metric for metric in METRICS if distance or metric.key != "lpips"]
         pictures, failures = {}, []
-        with (
-            Report(str(data), str(protocol), metrics) if report else nullcontext() as page,
-            console.progress(len(pairs)) as (advance, _),
-        ):
-            for outcome in evaluation.evaluate(pairs, models, protocol, distance):
-                advance(1)
-                if isinstance(outcome, evaluation.Failure):
-                    failures.append(outcome)
-                    console.report(outcome.error, debug)
-                    continue
-                pictures[outcome.name] = outcome.scores
-                if page:
-                    page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
-            if page and report:
+        with Report(str(data), str(protocol), metrics) if report else nullcontext() as page:
+            with console.progress(len(pairs)) as advance:
+                for outcome in evaluation.evaluate(pairs, models, protocol, distance):
+                    advance(1)
+                    if isinstance(outcome, evaluation.Failure):
+                        failures.append(outcome)
+                        console.report(outcome.error, debug)
+                        continue
+                    pictures[outcome.name] = outcome.scores
+                    if page:
+                        page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
+            if pictures:
+                console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
+            write_text(json, tables.to_json(protocol, pictures, failures))
+            write_text(csv, tables.to_csv(pictures))
+            if page and report:  # last, since most can go wrong with the largest file
                 page.write(report)
-        if pictures:
-            console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
-        write_text(json, tables.to_json(protocol, pictures, failures))
-        write_text(csv, tables.to_csv(pictures))
         if failures:
             console.say(f"{len(pictures)} measured, {len(failures)} failed")
             raise typer.Exit(1)

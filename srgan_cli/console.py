@@ -26,8 +26,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.options import TrainOptions
 
 if TYPE_CHECKING:
-    from srgan_cli.evaluation import Scores
-    from srgan_cli.metrics import Metric
+    from srgan_cli.metrics import Metric, Scores
     from srgan_cli.runs import Record
 
 
@@ -46,11 +45,11 @@ def report(error: SrganError, debug: bool) -> None:
 
 
 @contextmanager
-def progress(total: int, quiet: bool = False) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """A bar with the time left on a terminal; elsewhere only the lines.
+def progress(total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar with the time left on a terminal; elsewhere nothing.
 
     Yields:
-        A function that moves the bar on by so many of `total`, and one that prints a line above it.
+        A function that moves the bar on by so many of `total`.
     """
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
@@ -60,10 +59,7 @@ def progress(total: int, quiet: bool = False) -> Iterator[tuple[Callable[[int], 
         def advance(amount: int) -> None:
             bar.advance(task, amount)
 
-        def line(message: str) -> None:
-            console.print(Text(message), soft_wrap=True)
-
-        yield advance, line
+        yield advance
 
 
 HEALTHY = {  # what a run that goes well shows; None: falling

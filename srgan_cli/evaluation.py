@@ -11,10 +11,11 @@ import numpy as np
 
 from srgan_cli import SCALE, images
 from srgan_cli.degradation import bicubic
+from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
-from srgan_cli.metrics import SSIM_WINDOW, colour_shift, luma, psnr, ssim
+from srgan_cli.metrics import SSIM_WINDOW, Scores, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
 from srgan_cli.released import released
 from srgan_cli.runs import is_run
@@ -22,7 +23,6 @@ from srgan_cli.upscaling import Options, Upscaler
 
 BICUBIC = "bicubic"
 Model = Callable[[Pair, Picture], Picture]  # a pair and its LR picture -> SR
-Scores = Mapping[str, Mapping[str, float]]  # model -> key of `metrics.METRICS` -> number
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,10 @@ def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, 
         pairs: That will be evaluated.
 
     Raises:
-        SrganError: Weights cannot be loaded, or a picture of such a folder is missing.
+        SrganError: Weights cannot be loaded, a picture of such a folder is missing, or one is called `bicubic`.
     """
+    if any(o.model == BICUBIC for o in options):
+        raise SrganError(f"{BICUBIC} is always in the table", f"leave it out, or name a folder as ./{BICUBIC}")
     ready_made = {o.model: _ready_made(Path(o.model), pairs) for o in options if o.model not in released()}
     return {o.model: ready_made.get(o.model) or _upscaler(o) for o in options}
 
@@ -117,6 +119,10 @@ def evaluate(
             yield _compare(pair, hr, lr, models, protocol, distance)
         except SrganError as error:
             yield Failure(pair.hr, error)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            yield Failure(pair.hr, SrganError(f"{pair.hr}: there is not enough memory", "leave it out, or --no-lpips"))
 
 
 def _read_ahead(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Callable[[], tuple[np.ndarray, Picture]]]]:
@@ -150,10 +156,13 @@ def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
 def _compare(
     pair: Pair, hr: np.ndarray, lr: Picture, models: Mapping[str, Model], protocol: Protocol, distance: Lpips | None
 ) -> Result:
-    least = max(SSIM_WINDOW + 2 * protocol.border, LEAST_SIDE)
+    least = max(SSIM_WINDOW + 2 * protocol.border, LEAST_SIDE if distance else 0)
     if min(hr.shape[:2]) < least:
         size = "{1}x{0}".format(*hr.shape)
-        raise SrganError(f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side", "lower --border")
+        raise SrganError(
+            f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side",
+            "lower --border, or add --no-lpips",
+        )
     lr8 = images.as_rgb8(lr.colour)
     sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
     for name, model in models.items():

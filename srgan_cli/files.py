@@ -92,10 +92,10 @@ def write_text(path: Path | None, text: str) -> None:
         SrganError: It cannot be written.
     """
     if path == STDOUT:
-        write_stdout(text.encode())
+        write_stdout(text.encode(errors="surrogateescape"))
     elif path:
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def check_can_be_made(folder: Path) -> None:
@@ -116,8 +116,10 @@ def check_folder(path: Path) -> None:
     """Find out before any computing whether a file can be written to `path`.
 
     Raises:
-        SrganError: Its folder is not there, or cannot be written to.
+        SrganError: It is a folder, or its folder is not there or cannot be written to.
     """
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where one may not look)
+        raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
     if not os.access(path.parent, os.W_OK):
         what = "cannot be written to" if path.parent.is_dir() else "does not exist"
         raise SrganError(f"{path}: the folder {path.parent} {what}", "name a file in another folder")

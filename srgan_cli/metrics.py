@@ -3,13 +3,14 @@
 PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border of `scale` pixels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 SSIM_WINDOW = 11  # pixels a side
+Scores = Mapping[str, Mapping[str, float]]  # model -> key of `METRICS` -> number
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,10 @@ from srgan_cli.charts import Numbers, draw_chart, mean
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason, replacing
 from srgan_cli.images import Picture, to_pil
-from srgan_cli.metrics import Metric
+from srgan_cli.metrics import Metric, Scores
 
 CROP = 48  # side of the enlarged square in HR pixels
 STAGE = 720  # CSS pixels up to which small pictures are shown at a multiple of their size
-Scores = Mapping[str, Mapping[str, float]]  # model -> metric key -> number
 
 
 class Report:
@@ -140,7 +139,7 @@ def _heading(metric: Metric) -> str:
 def _column(metric: Metric, values: Sequence[float]) -> list[str]:
     """Cells of a table; of two and more numbers the best is marked, and every one that looks the same."""
     known = [value for value in values if not math.isnan(value)]
-    best = metric.text((max if metric.higher_is_better else min)(known)) if len(known) > 1 else None
+    best = metric.text(metric.best(known)) if len(known) > 1 else None
     texts = [metric.text(value) for value in values]
     return [f"<td><strong>{text}</strong>" if text == best else f"<td>{text}" for text in texts]
 

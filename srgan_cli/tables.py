@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from srgan_cli import SCALE
-from srgan_cli.evaluation import Failure, Protocol, Scores, mean_scores
-from srgan_cli.metrics import METRICS
+from srgan_cli.evaluation import Failure, Protocol, mean_scores
+from srgan_cli.metrics import METRICS, Scores
 
 
 def to_json(protocol: Protocol, pictures: Mapping[str, Scores], failures: Sequence[Failure]) -> str:
@@ -26,7 +26,7 @@ def to_json(protocol: Protocol, pictures: Mapping[str, Scores], failures: Sequen
         "pictures": [{"name": name, "scores": _finite(scores)} for name, scores in pictures.items()],
         "failures": [{"file": str(failure.source), "error": failure.error.message} for failure in failures],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def _finite(scores: Scores) -> dict[str, dict[str, float | None]]:

@@ -1,6 +1,7 @@
 """The papers' numbers, odd pictures, and failures that stay alone."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from PIL import Image
 
 from srgan_cli import images
+from srgan_cli.console import show_scores
 from srgan_cli.errors import SrganError
 from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models, mean_scores
+from srgan_cli.files import write_text
 from srgan_cli.images import Picture
 from srgan_cli.lpips import Lpips
+from srgan_cli.metrics import METRICS
 from srgan_cli.pairs import Pair, find_pairs
 from srgan_cli.released import find_lpips
 from srgan_cli.tables import to_csv, to_json
@@ -149,6 +153,31 @@ def test_one_bad_picture_does_not_end_it(folder: Path, photo: np.ndarray) -> Non
         strict=True,
     ):
         assert part in message
+
+
+def test_a_picture_that_takes_too_much_memory_is_a_failure(folder: Path) -> None:
+    def exhausted(_pair: Pair, _lr: Picture) -> Picture:
+        raise MemoryError
+
+    (failure,) = results([Pair("a", folder / "a.png")], exhausted=exhausted)
+    assert isinstance(failure, Failure)
+    assert failure.error.message == f"{folder / 'a.png'}: there is not enough memory"
+
+
+def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarray) -> None:
+    Image.fromarray(photo[:12, :16]).save(folder / "small.png")
+    (result,) = evaluate([Pair("small", folder / "small.png")], {}, Protocol(border=0), None)
+    assert isinstance(result, Result)
+
+
+def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
+    name = os.fsdecode(b"M\xfcller")
+    pictures = {name: {"bicubic": {"psnr": 30.0}}}
+    write_text(tmp_path / "s.json", to_json(Protocol(), pictures, []))
+    assert json.loads((tmp_path / "s.json").read_text())["pictures"][0]["name"] == name
+    write_text(tmp_path / "s.csv", to_csv(pictures))
+    assert b"\nM\xfcller,bicubic,30.0" in (tmp_path / "s.csv").read_bytes()
+    show_scores("", METRICS[:1], pictures, per_image=True, on_stdout=True)
 
 
 def test_a_result_of_another_size_is_a_failure(folder: Path) -> None:
