@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.files import reason
 
 INTERRUPTED = "interrupted; what was finished is kept"
 
@@ -32,6 +33,11 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
         console.say(INTERRUPTED)
         raise typer.Exit(130) from None
     except BrokenPipeError:  # nobody reads what we write, and nobody is to be told
+        raise typer.Exit(1) from None
+    except OSError as error:  # such as a name that is too long, or in a folder that one may not look into
+        failure = SrganError(f"{error.filename or 'a file'}: {reason(error)}", "check the name and your rights to it")
+        failure.__cause__ = error
+        console.report(failure, debug)
         raise typer.Exit(1) from None
 
 

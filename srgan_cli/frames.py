@@ -17,11 +17,10 @@ from srgan_cli.files import reason
 from srgan_cli.formats import Format, Header
 from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import MOST_PIXELS, count_frames, open_picture, refuse_absurd_tiles, too_large
+from srgan_cli.opening import DAMAGED, MOST_PIXELS, count_frames, open_picture, refuse_absurd_tiles, too_large
 
 NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
-DAMAGED = "it may be damaged; save or copy it again"
 
 
 @dataclass(frozen=True)

@@ -163,16 +163,14 @@ def interpolated(pixel: Generator, adversarial: Generator, strength: float) -> G
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each part of the perceptual loss counts; the defaults are the paper's (its equation 3).
+    """What counts in the perceptual loss beside the content loss; the defaults are the paper's (its equation 3).
 
     Attributes:
-        content: The error of features or of pixels.
         adversarial: The binary cross-entropy of what the discriminator says of SR.
         pixel: The mean absolute error of pixels, which also holds texture down.
         colour: That of the mean colours of 4x4 pixels, which leaves texture free.
     """
 
-    content: float = 1.0
     adversarial: float = 1e-3
     pixel: float = 0.0
     colour: float = 0.0
@@ -220,7 +218,7 @@ class SRGAN(keras.Model):
         content = self._content(hr, sr)
         fooled = self._discriminate_as_constant(sr)
         adversarial = ops.mean(ops.binary_crossentropy(ops.ones_like(fooled), fooled))
-        g_loss = weights.content * content + weights.adversarial * adversarial
+        g_loss = content + weights.adversarial * adversarial
         if weights.pixel:
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
         if weights.colour:

@@ -25,6 +25,7 @@ from srgan_cli.formats import FORMATS
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
 TILE_WIDTH, TILE_LENGTH = 322, 323
+DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -68,9 +69,7 @@ def open_picture(
     except Image.DecompressionBombError as error:
         raise too_large(path, max(map(int, re.findall(r"\d+", str(error)))), most_pixels) from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
-        raise SrganError(
-            f"{path}: cannot be read ({reason(error)})", "it may be damaged; save or copy it again"
-        ) from error
+        raise SrganError(f"{path}: cannot be read ({reason(error)})", DAMAGED) from error
 
 
 def too_large(path: Path, pixels: int, most: int) -> SrganError:

@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that the command line can be built from it at once.
 """
 
+import glob
 import math
 import tomllib
 from collections.abc import Mapping
@@ -128,8 +129,13 @@ class TrainOptions(DataOptions):
             source: Where they come from, for messages.
 
         Raises:
-            UsageError: A name is unknown, or a value is not of its type or below its limit.
+            UsageError: A name is unknown, or a value is not of its type or below its limit, or makes no sense.
         """
+        return cls(**cls.checked(values, source))
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], source: str) -> dict[str, Any]:
+        """The same values in the types of their options; whether they go together is not looked at."""
         kinds, limits = get_type_hints(cls), {f.name: f.metadata["least"] for f in fields(cls)}
         checked = {}
         for name, value in values.items():
@@ -138,7 +144,7 @@ class TrainOptions(DataOptions):
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
             if limits[name] is not None and value is not None and not limits[name] <= value < math.inf:
                 raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
-        return cls(**checked)
+        return checked
 
 
 def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
@@ -158,12 +164,14 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
 
 
 def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
-    """What decides which variables a backup holds."""
-    precisions = options.precision, options.generator_precision or options.precision
+    """What decides which variables a backup holds, and what its best validation was measured by."""
+    generator_precision = options.generator_precision or options.precision
     return {
         **{name: getattr(options, name) for name in ("filters", "residual_blocks", "start", "batch_norm")},
+        **{name: getattr(options, name) for name in ("pixel_loss", "content_loss", "vgg_layer")},
         "average": options.average > 0,
-        "precision": [precision == "float16" for precision in precisions],  # loss scaling
+        "precision": options.precision == "float16",  # loss scaling
+        "generator_precision": generator_precision == "float16",
     }
 
 
@@ -179,19 +187,24 @@ def read_toml(path: Path | None) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})", "write lines such as batch_size = 16") from error
-    TrainOptions.from_mapping(values, str(path))  # so that what is wrong there is said of the file
-    return values
+    return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file
 
 
 def with_absolute_paths(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values with paths that hold from any folder, so that a run can be resumed from anywhere."""
     paths = {name: values.get(name) for name in ("data", "validation", "vgg_weights", "start")}
     absolute = {
-        name: str(Path(path).absolute())
+        name: _absolute(path)
         for name, path in paths.items()
         if path and (name != "start" or (path not in released() and Path(path).exists()))  # a released name is no path
     }
     return {**values, **absolute}
+
+
+def _absolute(path: str) -> str:
+    if glob.has_magic(path) and not Path(path).exists():  # the current folder may have brackets in its own name
+        return str(Path(glob.escape(str(Path.cwd())), path))
+    return str(Path(path).absolute())
 
 
 def choices(kind: Any) -> list[Any]:

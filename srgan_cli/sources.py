@@ -99,12 +99,12 @@ class Search:
 
     def _add_list(self, path: Path) -> None:
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             message = f"{path}: cannot be read as a list ({reason(error)})"
             self._fail(path, message, "give a UTF-8 text of one path a line")
             return
-        for line in lines:
+        for line in text.split("\0") if "\0" in text else text.splitlines():  # the former by find -print0
             if line.strip() and not line.lstrip().startswith("#"):
                 self.add_path(line.strip())
 

@@ -26,7 +26,7 @@ class Validation:
     Args:
         options: Of the run; `sampling` must be chosen.
         pictures: Its training pictures.
-        config: Of its generator.
+        generator: Of the run, for its shape.
     """
 
     def __init__(self, options: TrainOptions, pictures: Pictures, generator: Generator) -> None:

@@ -125,6 +125,8 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Pa
         (["PHOTO", "-o", "out.png", "--model", "damaged.keras"], 1, "damaged.keras: not the weights"),
         (["PHOTO", "-o", "out.png", "--model", "empty"], 1, "has no generator.keras"),
         (["PHOTO", "PHOTO", "-o", "notes"], 1, "notes: cannot be made a folder"),
+        (["PHOTO", "-o", f"{'x' * 300}.png"], 1, "xxx.png: File name too long"),
+        (["PHOTO", "-o", "out.png", "--model", f"{'x' * 300}.keras"], 1, "xxx.keras: File name too long"),
     ],
 )
 def test_bad_input_is_one_sentence_and_a_hint(
@@ -199,6 +201,7 @@ def test_train_asks_for_pictures() -> None:
     [
         (["--data", "nowhere"], 1, "nowhere: there is no such folder or .zip"),
         (["--data", "empty"], 1, "empty: no pictures found"),
+        (["--data", "x" * 300], 1, "xxx: File name too long"),
         (["--data", "in", "--hr-size", "40"], 2, "hr_size is 40"),
         (["--data", "in", "--backup-every", "soon"], 2, "backup_every is 'soon'"),
         (["--resume", "empty"], 1, "empty: is not a training run"),
@@ -252,9 +255,9 @@ def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, numb
 
 
 def test_a_config_file_and_options_make_the_run(tmp_path: Path, small: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(f"data = '{small.parent}'\nsteps = 7\npretrain_steps = 1\nseed = 5\n")
+    (tmp_path / "recipe.toml").write_text(f"data = '{small.parent}'\nsteps = 0\nseed = 5\n")  # goes with the options
     code, _, stderr = in_process(
-        "train", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "run", "--steps", 0, *TINY
+        "train", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "run", "--pretrain-steps", 1, *TINY
     )
     assert code == 0, stderr
     options = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -312,6 +315,10 @@ def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]
         ),
         (["--data", "hr", "--model", "nothing"], 1, "there is no model 'nothing'"),
         (["--data", "hr", "--json", "nowhere/a.json"], 1, "nowhere/a.json: the folder nowhere does not exist"),
+        (["--data", "hr", "--report", "empty"], 1, "empty: is a folder, not a file"),
+        (["--data", "hr", "--report", "-"], 2, "stdout takes one of --json and --csv"),
+        (["--data", "hr", "--json", "-", "--csv", "-"], 2, "stdout takes one of --json and --csv"),
+        (["--data", "hr", "--model", "bicubic"], 1, "bicubic is always in the table"),
         (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 71 pixels a side"),
         (["--data", "hr", "--channel", "uv"], 2, "'uv' is not one of 'y', 'rgb'"),
     ],

@@ -132,6 +132,8 @@ def test_a_list_names_a_path_a_line(folder: Path) -> None:
     assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", "@odd ü.png"]
     assert reasons(found) == ["missing.png: there is no such file or folder"]
     assert targets("@odd ü.png") == ["@odd ü.png @odd ü_x4.png"]
+    Path("list.txt").write_text("in/b.png\0in/deep\0")  # as by find -print0
+    assert [str(job.source) for job in plan("@list.txt", output="out").jobs] == ["in/b.png", "in/deep/c.jpg"]
     assert "cannot be read as a list" in reasons(plan("@in/b.png"))[0]
     assert "cannot be read as a list (No such file" in reasons(plan(f"@{folder}/none"))[0]
 

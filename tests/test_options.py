@@ -1,5 +1,6 @@
 """Options mean the same on the command line, in TOML and in config.json."""
 
+import glob
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -59,9 +60,24 @@ def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytes
     assert values == {"data": str(tmp_path / "faces" / "*.png"), "start": "srresnet", "steps": 3}
 
 
+def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "set [old]"
+    folder.mkdir()
+    (folder / "a.png").touch()
+    monkeypatch.chdir(folder)
+    assert glob.glob(with_absolute_paths({"data": "*.png"})["data"]) == [str(folder / "a.png")]  # noqa: PTH207
+
+
 def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
-    saved = TrainOptions(data="faces", filters=8, average=0.9)
+    saved = TrainOptions(data="faces", filters=8, average=0.9, precision="float16")
     assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}).steps == 5
-    for name, value in (("filters", 16), ("average", 0.0), ("start", "srresnet")):
-        with pytest.raises(UsageError, match=f"{name} is .* in this run and cannot become"):
+    changes = {
+        "filters": 16,
+        "average": 0.0,
+        "start": "srresnet",
+        "content_loss": "mse",
+        "generator_precision": "float32",
+    }
+    for name, value in changes.items():
+        with pytest.raises(UsageError, match=f"^{name} is .* in this run and cannot become"):
             resumed(saved, {name: value})

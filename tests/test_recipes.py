@@ -61,3 +61,5 @@ def test_no_training_picture_shows_a_test_picture(tmp_path: Path, photo: np.ndar
     assert made["small.webp"].read_bytes() == (source / "small.webp").read_bytes()
     with Image.open(made["large.png"]) as large:
         assert large.size == (1200, 600)
+    again = subprocess.run([*script, "-o", str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    assert "is there already, so" in again.stderr

@@ -118,10 +118,13 @@ def save(path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(path) as file:
         fits = max(file.size) <= LONGEST
+    target = target if fits else target.with_suffix(".png")
+    if target.exists():
+        raise SrganError(f"{target}: is there already, so {path} is not written", "rename one, or empty the folder")
     if fits:
         shutil.copy(path, target)
     else:
-        opened(path).save(target.with_suffix(".png"))
+        opened(path).save(target)
 
 
 def main() -> int:
