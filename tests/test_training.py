@@ -214,7 +214,7 @@ def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Pa
     options = replace(
         options, filters=32, residual_blocks=2, batch_size=8, pretrain_steps=800, steps=0, sampling="resize",
         pixel_loss="l1", learning_rate=7e-4, beta_1=0.9, schedule="cosine", average=0.99,
-        report_every=400, sample_every=800, validate_every=800,
+        report_every=400, sample_every=800, validate_every=800, backup_every="800",
     )  # fmt: skip
     run(options, tmp_path / "run")
     generator = load_generator(tmp_path / "run" / "generator.keras")
