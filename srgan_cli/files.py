@@ -118,7 +118,7 @@ def check_folder(path: Path) -> None:
     Raises:
         SrganError: It is a folder, or its folder is not there or cannot be written to.
     """
-    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where one may not look)
+    if path.is_dir():
         raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
     if not os.access(path.parent, os.W_OK):
         what = "cannot be written to" if path.parent.is_dir() else "does not exist"

@@ -86,9 +86,9 @@ class Upscaler:
         size = size or Size()
         wanted = size.of(*lr_size)
         edge = self.halo if self._seamless else 0
-        picture = images.map_planes(
-            picture, lambda pixels: np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="wrap")
-        )
+        if edge:
+            around = ((edge, edge), (edge, edge), (0, 0))
+            picture = images.map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
             return images.map_planes(self._pass(picture, on_pixels), lambda pixels: pixels[inner])
