@@ -1,9 +1,37 @@
-"""Two layers that compute what textbook layers do, with the same variables, in fewer or larger operations."""
+"""Two layers that compute what textbook layers do, with the same variables, in fewer or larger operations.
 
-from typing import Any
+Between them, in half precision, the channels are in two parts. The last convolution's terms may cancel each other (in
+the released weights they undo tanh piece by piece), so that rounding them would lose whole grey levels: the channels
+that weigh most there are computed in float32.
+"""
+
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import layers, ops
+
+EXACT_SHARE = 4  # one in so many channels
+
+
+class Part(NamedTuple):
+    """Channels that are computed in one dtype: their indices, or None for all."""
+
+    dtype: str
+    channels: np.ndarray | None = None
+
+    def pick(self, array: Any, axis: int) -> Any:
+        """These channels of an array."""
+        return array if self.channels is None else ops.take(array, self.channels, axis)
+
+
+def split_by_weight(last_kernel: np.ndarray, dtype: str) -> list[Part]:
+    """Which channels before the last convolution (k, k, C, F) are computed in float32, and which in `dtype`."""
+    if dtype == "float32":
+        return [Part(dtype)]
+    by_weight = np.argsort(-np.abs(last_kernel).sum(axis=(0, 1, 3)))
+    heavy, others = np.split(by_weight, [len(by_weight) // EXACT_SHARE])
+    return [Part("float32", np.sort(heavy)), Part(dtype, np.sort(others))]
 
 
 @keras.saving.register_keras_serializable("srgan")
@@ -12,11 +40,15 @@ class UpsampleConv2D(layers.Layer):
 
     The variable is the 3x3 kernel, so weights can be exchanged with `UpSampling2D` + `Conv2D`. Input (B, H, W, C),
     output (B, 2H, 2W, filters).
+
+    Args:
+        filters: Output channels.
+        parts: If there are two, the output is a list of two tensors, each of these channels and dtype.
     """
 
-    def __init__(self, filters: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters = filters
+    def __init__(self, filters: int, parts: list[Part] | None = None, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.filters, self.parts = filters, parts or [Part(self.compute_dtype)]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the 3x3 kernel (3, 3, C, filters) and the bias (filters,)."""
@@ -28,15 +60,18 @@ class UpsampleConv2D(layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Enlarge and convolve at once."""
         kernel = spread_kernel(self.kernel)
-        if keras.backend.backend() != "tensorflow":  # XLA takes minutes for the other's gradient on a CPU
-            return upsample_conv(inputs, kernel, self.bias)
-        kernel = ops.transpose(kernel, (0, 1, 3, 2))
-        return ops.relu(ops.conv_transpose(inputs, kernel, strides=2, padding="same") + self.bias)
+        outputs = []
+        for part in self.parts:
+            operands = (inputs, part.pick(kernel, -1), part.pick(self.bias, 0))
+            outputs.append(_upsample_conv(*(ops.cast(operand, part.dtype) for operand in operands)))
+        return outputs if len(outputs) > 1 else outputs[0]
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(B, H, W, C) -> (B, 2H, 2W, filters); an unknown side stays unknown."""
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """(B, H, W, C) -> (B, 2H, 2W, filters), or a list of these; an unknown side stays unknown."""
         batch, height, width, _ = input_shape
-        return batch, height and 2 * height, width and 2 * width, self.filters
+        widths = [self.filters if part.channels is None else len(part.channels) for part in self.parts]
+        shapes = [(batch, height and 2 * height, width and 2 * width, filters) for filters in widths]
+        return shapes if len(shapes) > 1 else shapes[0]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
@@ -54,6 +89,13 @@ def spread_kernel(kernel: Any) -> Any:
         return ops.stack([taps[2], taps[1] + taps[2], taps[0] + taps[1], taps[0]])
 
     return ops.swapaxes(spread(ops.swapaxes(spread(kernel), 0, 1)), 0, 1)
+
+
+def _upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
+    """As `upsample_conv`, in the form whose gradient the backend is fast at."""
+    if keras.backend.backend() != "tensorflow":  # XLA takes minutes for the other's on a CPU
+        return upsample_conv(x, kernel, bias)
+    return ops.relu(ops.conv_transpose(x, ops.transpose(kernel, (0, 1, 3, 2)), strides=2, padding="same") + bias)
 
 
 def upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
@@ -76,12 +118,35 @@ class RowConv2D(layers.Conv2D):
 
     It is done as a convolution by one row of k taps to k times as many outputs, one set for each row of the kernel,
     which are then shifted into place and added up in float32. Twice as fast in training on a CPU for 9x9 and 3 outputs.
+
+    Args:
+        args: As `Conv2D`'s.
+        parts: If there are two, the input is a list of two tensors, each of these channels and dtype.
+        kwargs: As `Conv2D`'s.
     """
+
+    def __init__(self, *args: Any, parts: list[Part] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, autocast=False, **kwargs)
+        self.parts, self.input_spec = parts or [Part(self.compute_dtype)], None
+
+    def build(self, input_shape: Any) -> None:
+        """Create the kernel (k, k, C, filters) and the bias (filters,)."""
+        shapes = input_shape if len(self.parts) > 1 else [input_shape]
+        super().build((*shapes[0][:-1], sum(shape[-1] for shape in shapes)))
+        self.input_spec = None  # it knows no lists
 
     def call(self, inputs: Any) -> Any:
         """(B, H, W, C) -> (B, H, W, filters), float32."""
-        rows = ops.conv(inputs, row_kernel(self.kernel), padding="same")
-        return add_rows(ops.cast(rows, "float32"), self.filters) + ops.cast(self.bias, "float32")
+        kernel, rows = row_kernel(self.kernel), 0.0
+        for x, part in zip(inputs if len(self.parts) > 1 else [inputs], self.parts, strict=True):
+            of_part = ops.conv(*(ops.cast(v, part.dtype) for v in (x, part.pick(kernel, 2))), padding="same")
+            rows += ops.cast(of_part, "float32")
+        return add_rows(rows, self.filters) + self.bias
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(B, H, W, C), or a list of these, -> (B, H, W, filters)."""
+        shape = input_shape if isinstance(input_shape[-1], int) else input_shape[0]
+        return *shape[:-1], self.filters
 
 
 def row_kernel(kernel: Any) -> Any:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
-from srgan_cli.layers import RowConv2D, UpsampleConv2D
+from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.losses import Loss, ReplicaLoss
 
 UPSAMPLINGS = int(math.log2(SCALE))
@@ -65,7 +66,7 @@ def _residual_block(inputs: KerasTensor, filters: int, name: str) -> KerasTensor
     x = _batch_norm(f"{name}_norm1")(x)
     x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(x)
     x = _batch_norm(f"{name}_norm2")(x)
-    return layers.Add(name=f"{name}_add")([inputs, x])
+    return layers.Add(dtype="float32", name=f"{name}_add")([inputs, x])
 
 
 @keras.saving.register_keras_serializable("srgan")
@@ -73,22 +74,36 @@ class Generator(keras.Model):
     """LR (B, H, W, 3) -> SR (B, 4 H, 4 W, 3), RGB in [-1, 1], any H and W.
 
     A `keras.Model` whose saved form holds its `GeneratorConfig`, so that loading it needs only a path.
+
+    Made in half precision, three things stay float32, which cost little and would otherwise lose grey levels: the first
+    convolution, the running sum of the residual blocks, and a part of the channels behind the last upsampling.
     """
 
     def __init__(self, config: GeneratorConfig | None = None, **kwargs: Any) -> None:
         self.settings = config = config or GeneratorConfig()
         inputs = keras.Input((None, None, 3), name="lr")
-        first = x = layers.Conv2D(config.filters, 9, padding="same", activation="relu", name="first")(inputs)
+        first = x = layers.Conv2D(config.filters, 9, padding="same", activation="relu", dtype="float32", name="first")(
+            inputs
+        )
         for block in range(config.residual_blocks):
             x = _residual_block(x, config.filters, name=f"block{block + 1}")
         x = layers.Conv2D(config.filters, 3, padding="same", name="trunk_conv")(x)
-        x = layers.Add(name="trunk_add")([first, _batch_norm("trunk_norm")(x)])
-        for step in range(UPSAMPLINGS):
-            x = UpsampleConv2D(4 * config.filters, name=f"upsample{step + 1}")(x)
+        x = layers.Add(dtype="float32", name="trunk_add")([first, _batch_norm("trunk_norm")(x)])
+        channels = 4 * config.filters
+        for step in range(1, UPSAMPLINGS):
+            x = UpsampleConv2D(channels, name=f"upsample{step}")(x)
+        parts = split_by_weight(np.ones((1, 1, channels, 1)), keras.config.dtype_policy().compute_dtype)
+        x = UpsampleConv2D(channels, parts, name=f"upsample{UPSAMPLINGS}")(x)
+        sr = RowConv2D(3, 9, padding="same", parts=parts, name="last")(x)
         # tanh in float32: bfloat16 has only 256 values between 0.5 and 1.
-        sr = RowConv2D(3, 9, padding="same", name="last")(x)
         sr = layers.Activation("tanh", dtype="float32", name="sr")(sr)
         super().__init__(inputs, sr, **kwargs)
+
+    def split_tail(self) -> None:
+        """Choose by the present weights which channels half precision leaves in float32; for before they are used."""
+        last = self.get_layer("last")
+        last.parts = split_by_weight(ops.convert_to_numpy(last.kernel), last.compute_dtype)
+        self.get_layer(f"upsample{UPSAMPLINGS}").parts = last.parts
 
     def get_config(self) -> dict[str, Any]:
         """The fields of the `GeneratorConfig`."""

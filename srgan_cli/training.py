@@ -113,6 +113,7 @@ class _Training:
         self.content = self.contents[stage]
         model = self._build(stage)
         step = self._restore(model, stage)
+        self.generator.split_tail()
         self.run.prepare(self.options)
         self._attempt(lambda: self.run.forget_after(stage, step))
         self.best = self.run.best_validation(stage)
