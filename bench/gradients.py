@@ -9,6 +9,7 @@ numbers follow weights for `--adversarial-weight`, `--pixel-weight` and `--colou
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ def main() -> None:
     options = TrainOptions(data=photographs, sampling="crop", hr_size=128, batch_size=8, vgg_weights=vgg)
     lr, hr = Pairs(Pictures(options.data, 2**30), options, 0, 1)[0]
     start = tf.constant(load_generator(find_weights(model))(lr, training=False))
-    content, discriminator = content_loss(options), build_discriminator()
+    contents = {name: content_loss(replace(options, content_loss=name)) for name in ("vgg", "cosine")}
+    discriminator = build_discriminator()
     if trained:
         discriminator.load_weights(Path(trained[0]))
     parts: dict[str, Callable[[Any], Any]] = {
-        f"content, {options.vgg_layer}": lambda sr: content(hr, sr),
+        f"content, {options.vgg_layer}": lambda sr: contents["vgg"](hr, sr),
+        "content, cosine": lambda sr: contents["cosine"](hr, sr),
         "adversarial": lambda sr: -ops.mean(ops.log(discriminator(sr, training=True) + 1e-7)),
         "pixels' mean absolute error": lambda sr: ops.mean(ops.absolute(hr - sr)),
         "the same of 4x4 pixels": lambda sr: ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE))),

@@ -55,7 +55,9 @@ class TrainOptions(DataOptions):
     pretrain_steps: int = option(0, "Steps of the first stage, on pixels.", 0)
     pixel_loss: Literal["mse", "l1"] = option("mse", "The loss of the first stage.")
     steps: int = option(20_000, "Steps of the second stage, adversarial.", 0)
-    content_loss: Literal["vgg", "mse"] = option("vgg", "What the second stage compares: features of VGG19, or pixels.")
+    content_loss: Literal["vgg", "cosine", "mse"] = option(
+        "vgg", "What the second stage compares: one layer of VGG19, directions of features of five, or pixels."
+    )
     vgg_weights: str | None = option(None, "File of VGG19's weights without top; else Keras downloads them.")
     vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "Whose output is compared.")
     adversarial_weight: float = option(1e-3, "What the adversarial loss counts beside the content loss.", 0)

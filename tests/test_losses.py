@@ -1,25 +1,69 @@
 """The content loss by features, with a VGG19 of random weights."""
 
-from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from srgan_cli.images import to_tensor
-from srgan_cli.losses import IMAGENET_MEAN_BGR, content_loss
+from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, content_loss
 from srgan_cli.options import TrainOptions
 
 
-@pytest.mark.parametrize("layer", ["block3_conv3", "block5_conv4"])
-def test_features_of_one_layer_are_compared(layer: str, photo: np.ndarray, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def vgg() -> keras.Model:
     keras.utils.set_random_seed(0)
-    vgg = keras.applications.VGG19(include_top=False, weights=None)
-    vgg.save_weights(tmp_path / "vgg19.weights.h5")
-    options = TrainOptions.from_mapping({"vgg_weights": str(tmp_path / "vgg19.weights.h5"), "vgg_layer": layer}, "test")
+    return keras.applications.VGG19(include_top=False, weights=None)
+
+
+@pytest.fixture(scope="module")
+def weights(vgg: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.weights.h5"
+    vgg.save_weights(path)
+    return str(path)
+
+
+@pytest.fixture
+def pair(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     hr = to_tensor(photo[:32, :32])[None]
-    loss = float(content_loss(options)(hr, hr[:, ::-1]))
-    (tmp_path / "vgg19.weights.h5").unlink()  # 80 MB
+    return hr, hr[:, ::-1]
+
+
+def test_cosine_distance_of_features(vgg: keras.Model, weights: str, pair: tuple[np.ndarray, np.ndarray]) -> None:
+    taps = keras.Model(vgg.input, [vgg.get_layer(name).output for name in COSINE_LAYERS])
+    bgr = [(picture[..., ::-1] + 1) * 127.5 - IMAGENET_MEAN_BGR for picture in pair]
+    unit = [
+        [np.array(layer) / np.linalg.norm(layer, axis=-1, keepdims=True) for layer in taps(picture)] for picture in bgr
+    ]
+    expected = sum(1 - (a * b).sum(axis=-1).mean() for a, b in zip(*unit, strict=True))
+    loss = content_loss(TrainOptions(content_loss="cosine", vgg_weights=weights))
+    assert float(loss(*pair)) == pytest.approx(expected, rel=1e-4)
+    assert float(loss(pair[0], pair[0])) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg", "cosine"])
+def test_features_of_nothing_have_a_gradient(
+    name: Literal["vgg", "cosine"], weights: str, pair: tuple[np.ndarray, np.ndarray]
+) -> None:
+    loss = content_loss(TrainOptions(content_loss=name, vgg_weights=weights))
+    mean_colour = np.divide(IMAGENET_MEAN_BGR[::-1], 127.5).astype("float32") - 1  # without biases no feature is active
+    sr = tf.constant(np.broadcast_to(mean_colour, pair[0].shape))
+    with tf.GradientTape() as tape:
+        tape.watch(sr)
+        value = loss(pair[0], sr)
+    assert np.isfinite(np.array(tape.gradient(value, sr))).all()
+
+
+@pytest.mark.parametrize("layer", ["block3_conv3", "block5_conv4"])
+def test_vgg_compares_one_layer(
+    layer: Literal["block3_conv3", "block5_conv4"],
+    vgg: keras.Model,
+    weights: str,
+    pair: tuple[np.ndarray, np.ndarray],
+) -> None:
     tap = keras.Model(vgg.input, vgg.get_layer(layer).output)
-    a, b = (np.array(tap((rgb[..., ::-1] + 1) * 127.5 - IMAGENET_MEAN_BGR)) / 12.75 for rgb in (hr, hr[:, ::-1]))
-    assert loss == pytest.approx(np.square(a - b).mean(), rel=1e-4)
+    hr, sr = (np.array(tap((picture[..., ::-1] + 1) * 127.5 - IMAGENET_MEAN_BGR)) / 12.75 for picture in pair)
+    loss = content_loss(TrainOptions(vgg_weights=weights, vgg_layer=layer))
+    assert float(loss(*pair)) == pytest.approx(np.square(hr - sr).mean(), rel=1e-4)
