@@ -54,7 +54,11 @@ def content_loss(options: TrainOptions) -> Loss:
         "vgg": (_mean_squared_error, (options.vgg_layer,)),
         "cosine": (_cosine_distance, COSINE_LAYERS),
     }[options.content_loss]
-    features = build_features(Path(options.vgg_weights) if options.vgg_weights else None, names)
+    network = build_features(Path(options.vgg_weights) if options.vgg_weights else None, names)
+
+    def features(picture: Any) -> list[Any]:
+        return keras.tree.flatten(network(picture))  # of a list of one, Keras returns what is in it
+
     return lambda hr, sr: sum(compare(ops.stop_gradient(a), b) for a, b in zip(features(hr), features(sr), strict=True))
 
 

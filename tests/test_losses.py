@@ -27,7 +27,7 @@ def weights(vgg: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def pair(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    hr = to_tensor(photo[:32, :32])[None]
+    hr = to_tensor(np.stack([photo[:32, :32], photo[-32:, -32:]]))
     return hr, hr[:, ::-1]
 
 
