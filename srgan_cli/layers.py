@@ -74,7 +74,7 @@ class UpsampleConv2D(layers.Layer):
         return shapes if len(shapes) > 1 else shapes[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
+        """The arguments of `__init__` but for the parts, which follow from the weights."""
         return {**super().get_config(), "filters": self.filters}
 
 
