@@ -326,6 +326,10 @@ def opened(browser: "Browser", photo: np.ndarray, tmp_path: Path) -> Iterator["P
 def shown(page: "Page", share: float) -> np.ndarray:
     """What is seen of the first picture at this share of its width, near its lower edge: mean colour, (3,)."""
     stage = page.locator(".stage").first
+    stage.scroll_into_view_if_needed()  # pictures are lazy
+    stage.evaluate(
+        "stage => Promise.all([...stage.querySelectorAll('img.left, img.right')].map(image => image.decode()))"
+    )
     screenshot = np.asarray(Image.open(io.BytesIO(stage.screenshot())).convert("RGB"))
     height, width, _ = screenshot.shape
     column = int(share * width)
