@@ -1,9 +1,10 @@
 """The numbers of README and the model cards: `srgan eval` with all shipped weights on test sets.
 
-    python bench/scores.py SET... [-- OPTIONS OF EVAL]
+    python bench/scores.py FOLDER... [-- OPTIONS OF EVAL]
 
-Each SET is a folder with HR/ and LR_x4/, files of the same names. The tables between the marks in README.md and
-weights/*.md are replaced.
+A FOLDER with HR/ and LR_x4/, files of the same names, is a set. Any other is named for another program and holds its SR
+pictures, in a folder for each set. The tables between the marks in README.md and weights/*.md are replaced; other
+programs stand in README's.
 """
 
 import json
@@ -20,22 +21,26 @@ ROOT = Path(__file__).parents[1]
 MARKS = re.compile(r"(<!-- scores: .* -->\n).*?(<!-- end of scores -->)", re.DOTALL)
 
 
-def scores(folder: Path, models: list[str], options: list[str]) -> dict[str, Any]:
-    """What `srgan eval --json` says of a set."""
-    named = [argument for model in models for argument in ("--model", model)]
+Means = dict[str, dict[str, Any]]  # by model
+
+
+def scores(folder: Path, models: list[str], others: list[Path], options: list[str]) -> Means:
+    """The means that `srgan eval --json` gives for a set."""
+    asked = {model: model for model in models} | {other.name: str(other / folder.name) for other in others}
+    named = [argument for place in asked.values() for argument in ("--model", place)]
     place = ["--data", folder / "HR", "--lr-data", folder / "LR_x4"]
     command = [sys.executable, "-m", "srgan_cli", "eval", *map(str, place), *named, "--json", "-", *options]
-    return json.loads(subprocess.check_output(command))
+    means = json.loads(subprocess.check_output(command))["means"]
+    return {name: means[place] for name, place in {"bicubic": "bicubic", **asked}.items()}
 
 
-def table(sets: dict[str, dict[str, Any]], models: list[str]) -> str:
-    """Markdown: a row for each model, a column for each set."""
-    rows = [["", *sets], ["---"] * (1 + len(sets))]
-    for model in ("bicubic", *models):
-        name = model if model == "bicubic" else f"`{model}`"
-        numbers = [content["means"][model] for content in sets.values()]
-        rows.append([name, *(" / ".join(m.text(n[m.key]) for m in METRICS) for n in numbers)])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def table(sets: dict[str, Means], rows: list[str]) -> str:
+    """Markdown: a row for each model, ours in code, and a column for each set."""
+    lines = [["", *sets], ["---"] * (1 + len(sets))]
+    for model in rows:
+        numbers = (" / ".join(m.text(means[model][m.key]) for m in METRICS) for means in sets.values())
+        lines.append([f"`{model}`" if model in released() else model, *numbers])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def put(path: Path, text: str) -> None:
@@ -50,12 +55,15 @@ def main() -> None:
     """Measure, print and put the tables into place."""
     arguments = sys.argv[1:]
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    models = sorted(released())
-    found = {folder.name: scores(folder, models, arguments[split + 1 :]) for folder in map(Path, arguments[:split])}
-    print(table(found, models))
-    put(ROOT / "README.md", table(found, models))
+    folders, options = [Path(argument) for argument in arguments[:split]], arguments[split + 1 :]
+    sets = [folder for folder in folders if (folder / "HR").is_dir()]
+    others, models = [folder for folder in folders if folder not in sets], sorted(released())
+    found = {folder.name: scores(folder, models, others, options) for folder in sets}
+    everything = table(found, ["bicubic", *models, *(other.name for other in others)])
+    print(everything)
+    put(ROOT / "README.md", everything)
     for model in models:
-        put(ROOT / "weights" / f"{model}.md", table(found, [model]))
+        put(ROOT / "weights" / f"{model}.md", table(found, ["bicubic", model]))
 
 
 if __name__ == "__main__":
