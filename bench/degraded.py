@@ -63,8 +63,8 @@ def main() -> None:
                 place = Path(scratch) / source.name / name
                 make_set(source, place, kinds)
                 title = source.parent.name if source.name == "HR" else source.name
-                found[f"{title}, {name}"] = scores(place, models, [], [])
-    print(table(found, ["bicubic", *models]))
+                found[f"{title}, {name}"] = scores(place, models, [])
+    print(table(found, models))
 
 
 if __name__ == "__main__":

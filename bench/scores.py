@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,10 @@ from srgan_cli.released import released
 
 ROOT = Path(__file__).parents[1]
 MARKS = re.compile(r"(<!-- scores: .* -->\n).*?(<!-- end of scores -->)", re.DOTALL)
-
-
 Means = dict[str, dict[str, Any]]  # by model
 
 
-def scores(folder: Path, models: list[str], others: list[Path], options: list[str]) -> Means:
+def scores(folder: Path, models: list[str], options: list[str], others: Sequence[Path] = ()) -> Means:
     """The means that `srgan eval --json` gives for a set."""
     asked = {model: model for model in models} | {other.name: str(other / folder.name) for other in others}
     named = [argument for place in asked.values() for argument in ("--model", place)]
@@ -34,13 +33,13 @@ def scores(folder: Path, models: list[str], others: list[Path], options: list[st
     return {name: means[place] for name, place in {"bicubic": "bicubic", **asked}.items()}
 
 
-def table(sets: dict[str, Means], rows: list[str]) -> str:
-    """Markdown: a row for each model, ours in code, and a column for each set."""
-    lines = [["", *sets], ["---"] * (1 + len(sets))]
-    for model in rows:
+def table(sets: dict[str, Means], models: list[str]) -> str:
+    """Markdown: a row for bicubic and each model, ours in code, and a column for each set."""
+    rows = [["", *sets], ["---"] * (1 + len(sets))]
+    for model in ("bicubic", *models):
         numbers = (" / ".join(m.text(means[model][m.key]) for m in METRICS) for means in sets.values())
-        lines.append([f"`{model}`" if model in released() else model, *numbers])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        rows.append([f"`{model}`" if model in released() else model, *numbers])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def put(path: Path, text: str) -> None:
@@ -57,13 +56,15 @@ def main() -> None:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     folders, options = [Path(argument) for argument in arguments[:split]], arguments[split + 1 :]
     sets = [folder for folder in folders if (folder / "HR").is_dir()]
+    if not sets:
+        raise SystemExit(__doc__)
     others, models = [folder for folder in folders if folder not in sets], sorted(released())
-    found = {folder.name: scores(folder, models, others, options) for folder in sets}
-    everything = table(found, ["bicubic", *models, *(other.name for other in others)])
+    found = {folder.name: scores(folder, models, options, others) for folder in sets}
+    everything = table(found, [*models, *(other.name for other in others)])
     print(everything)
     put(ROOT / "README.md", everything)
     for model in models:
-        put(ROOT / "weights" / f"{model}.md", table(found, ["bicubic", model]))
+        put(ROOT / "weights" / f"{model}.md", table(found, [model]))
 
 
 if __name__ == "__main__":
