@@ -88,6 +88,8 @@ def _enlarged(
                 sr = upscale(lr, on_pixels)
             except SrganError as error:
                 raise SrganError(f"{job.source}: {error.message}", error.hint) from error
+            except MemoryError as error:
+                raise SrganError(f"{job.source}: out of memory", "close other programs, or make it smaller") from error
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)

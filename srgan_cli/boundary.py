@@ -11,7 +11,7 @@ import typer
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import reason
 
-INTERRUPTED = "interrupted; what was finished is kept"
+INTERRUPTED = "interrupted; what was written is kept"
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
     from srgan_cli import console
 
     try:
-        with _terminated_like_interrupted():
+        with _handled_by(signal.default_int_handler, signal.SIGTERM):
             yield
     except SrganError as error:
         console.report(error, debug)
@@ -42,15 +42,6 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def loading() -> Iterator[None]:
     """Around the import of large libraries: silent, and ended at once by Ctrl-C and SIGTERM.
 
@@ -65,16 +56,16 @@ def loading() -> Iterator[None]:
         os._exit(130)
 
     try:
-        with _handled_by(end), console.native_stderr_closed():
+        with _handled_by(end, signal.SIGINT, signal.SIGTERM), console.native_stderr_closed():
             yield
     finally:
         os.close(stderr)
 
 
 @contextmanager
-def _handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Let a function handle Ctrl-C and SIGTERM."""
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+def _handled_by(handler: Callable[[int, Any], None], *signals: signal.Signals) -> Iterator[None]:
+    """Let a function handle these signals."""
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
@@ -92,7 +83,7 @@ def stop_signals() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         received.append(number)
 
-    with _handled_by(note):
+    with _handled_by(note, signal.SIGINT, signal.SIGTERM):
         yield received
 
 

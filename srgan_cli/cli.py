@@ -261,7 +261,7 @@ def evaluate(
             from srgan_cli.upscaling import Options
 
             models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
-            distance = Lpips(weights) if weights else None
+            distance = Lpips(weights, device) if weights else None
         protocol = evaluation.Protocol(channel, border, f"given ({lr_data.name})" if lr_data else "antialiased bicubic")
         metrics = [metric for metric in METRICS if distance or metric.key != "lpips"]
         pictures, failures = {}, []
@@ -276,10 +276,10 @@ def evaluate(
                     pictures[outcome.name] = outcome.scores
                     if page:
                         page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
-            if pictures:
-                console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
             write_text(json, tables.to_json(protocol, pictures, failures))
             write_text(csv, tables.to_csv(pictures))
+            if pictures:
+                console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
             if page and report:  # last, since most can go wrong with the largest file
                 page.write(report)
         if failures:

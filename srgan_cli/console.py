@@ -119,6 +119,11 @@ def _losses(report: "Record") -> Table:
     return table
 
 
+def _printable(name: str) -> str:
+    """A file name that need not be UTF-8, which stdout may not take."""
+    return name.encode(errors="replace").decode()
+
+
 def show_scores(
     title: str, metrics: "Sequence[Metric]", pictures: "Mapping[str, Scores]", per_image: bool, on_stdout: bool
 ) -> None:
@@ -137,7 +142,7 @@ def show_scores(
             cells = [
                 Text(m.text(numbers[m.key]), style="bold" if numbers[m.key] == best[m.key] else "") for m in metrics
             ]
-            table.add_row(Text("" if row else name), Text(model), *cells)
+            table.add_row(Text("" if row else _printable(name)), Text(_printable(model)), *cells)
     Console(stderr=not on_stdout, highlight=False).print(table)
 
 

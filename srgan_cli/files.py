@@ -3,7 +3,10 @@
 import os
 import platform
 import re
+import shutil
+import stat
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,15 +23,22 @@ STALE_AFTER = 24 * 3600  # seconds
 def replacing(path: Path) -> Iterator[Path]:
     """A hidden name in the same folder to write to; the file takes its place at `path` when the block ends well.
 
+    Into a pipe or a device such as /dev/null, which is no file to replace, it is copied.
+
     Raises:
         SrganError: It cannot be written; what stood at `path` still does.
     """
     ending = path.name[-16:]  # tells Keras the format
-    temporary = path.with_name(f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}")
+    folder = Path(tempfile.gettempdir()) if _is_special(path) else path.parent
+    temporary = folder / f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}"
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
+            if _is_special(path):
+                with path.open("wb") as special:
+                    shutil.copyfileobj(file, special)
+                return
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         raise SrganError(
@@ -36,6 +46,14 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def remove_stale(folder: Path) -> None:
@@ -120,7 +138,7 @@ def check_folder(path: Path) -> None:
     """
     if path.is_dir():
         raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    if not os.access(path.parent, os.W_OK):
+    if not _is_special(path) and not os.access(path.parent, os.W_OK):
         what = "cannot be written to" if path.parent.is_dir() else "does not exist"
         raise SrganError(f"{path}: the folder {path.parent} {what}", "name a file in another folder")
 

@@ -31,7 +31,10 @@ class Finish:
 
     def header(self, header: Header) -> Header:
         """The same of what is known before decoding."""
-        return replace(header, transparent=header.transparent and self.background is None)
+        if self.background is None:
+            return header
+        grey = header.grey and (not header.transparent or len(set(self.background)) == 1)
+        return replace(header, transparent=False, grey=grey)
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:

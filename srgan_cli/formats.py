@@ -131,7 +131,8 @@ def format_of(path: Path) -> Format:
     if kind is None or not kind.written:
         accepted = " ".join(kind.suffixes[0] for kind in FORMATS if kind.written)
         raise SrganError(
-            f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}", f"use one of {accepted}"
+            f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}",
+            f"use one of {accepted}, as the name's ending or by --format",
         )
     return kind
 

@@ -184,7 +184,7 @@ def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: B
             write_tiff(_pages(iterator, kind, lost), file)
         else:
             first = next(iterator)
-            metadata = _fitted(first.picture, kind, lost)
+            metadata = _fitted(first.picture, kind, False, lost)
             shown = ((_uniform(f.picture, header), f.milliseconds) for f in chain([first], iterator))
             lost.update(dict.fromkeys(write_animation(shown, header, metadata, kind, file)))
     except (OSError, RuntimeError, SrganError):
@@ -198,12 +198,13 @@ def _pages(frames: Iterable[Frame], kind: Format, lost: dict[str, None]) -> Iter
     for frame in frames:
         if frame.milliseconds:
             lost["durations"] = None
-        yield images.to_array(frame.picture), _fitted(frame.picture, kind, lost)
+        pixels = images.to_array(frame.picture)
+        yield pixels, _fitted(frame.picture, kind, pixels.shape[-1] < 3, lost)
 
 
-def _fitted(picture: Picture, kind: Format, lost: dict[str, None]) -> Metadata:
-    """What the format can hold of what was said of a picture; the names of the rest are added to `lost`."""
-    metadata, names = picture.metadata.corrected(*picture.colour.shape[1::-1]).fitted(kind)
+def _fitted(picture: Picture, kind: Format, grey: bool, lost: dict[str, None]) -> Metadata:
+    """What the format can hold of what was said of a picture, written so; the names of the rest go into `lost`."""
+    metadata, names = picture.metadata.corrected(*picture.colour.shape[1::-1]).fitted(kind, grey)
     lost.update(dict.fromkeys(names))
     return metadata
 

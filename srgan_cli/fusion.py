@@ -74,8 +74,8 @@ def _freeze(dtype: str, *arrays: np.ndarray) -> tuple[keras.Variable, ...]:
     return tuple(keras.Variable(array, dtype=dtype, trainable=False) for array in arrays)
 
 
-def _conv(x: Any, kernel: Any, bias: Any, padding: str = "same") -> Any:
-    return ops.conv(ops.cast(x, kernel.dtype), kernel, padding=padding) + bias
+def _conv(x: Any, kernel: Any, bias: Any) -> Any:
+    return ops.conv(ops.cast(x, kernel.dtype), kernel, padding="same") + bias
 
 
 def _upsample(x: Any, kernel: Any, bias: Any) -> Any:

@@ -197,13 +197,12 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
-def write_picture(picture: Picture, path: Path, quality: int | None = None) -> tuple[str, ...]:
+def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
     """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
 
     Args:
         picture: What to write; its metadata is made true of it: upright, of this size, without a thumbnail.
         path: Where to.
-        quality: 1 to 100, for formats that lose something; None for the usual.
 
     Returns:
         What it said that the format cannot hold, by name.
@@ -212,7 +211,7 @@ def write_picture(picture: Picture, path: Path, quality: int | None = None) -> t
         SrganError: It cannot be written; whatever stood at `path` is still there.
     """
     kind = format_of(path)
-    return write(path, lambda file: encode(picture, kind, file, quality))
+    return write(path, lambda file: encode(picture, kind, file))
 
 
 def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
@@ -232,7 +231,7 @@ class _WithoutDescriptor:
         self.tell, self.flush = file.tell, file.flush
 
 
-def encode(picture: Picture, kind: Format, file: BinaryIO, quality: int | None = None) -> tuple[str, ...]:
+def encode(picture: Picture, kind: Format, file: BinaryIO) -> tuple[str, ...]:
     """Write a picture to an open file; see `write_picture`.
 
     Raises:
@@ -240,11 +239,11 @@ def encode(picture: Picture, kind: Format, file: BinaryIO, quality: int | None =
         OSError: The file cannot be written to.
     """
     pixels = to_array(picture)
-    kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind)
+    kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind, pixels.shape[-1] < 3)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of oddities in EXIF
-            return lost + encoding.encode(pixels, kept, kind.with_quality(quality), file)
+            return lost + encoding.encode(pixels, kept, kind, file)
     except (OSError, RuntimeError):
         raise
     except Exception as error:  # Pillow's encoders raise whatever does not suit them

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
+from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
 from srgan_cli.images import to_tensor
 
@@ -26,13 +27,16 @@ class Lpips:
 
     Args:
         weights: An `.npz` of `features.*` as torchvision names them, kernels (out, in, kh, kw), and `lin0` to `lin6`.
+        device: Where to compute: `auto`, `cpu` or `gpu`.
 
     Raises:
-        SrganError: The file is missing or not these weights.
+        SrganError: The file is missing or not these weights, or the device is not there.
     """
 
-    def __init__(self, weights: Path) -> None:
-        self._features = _build_features()
+    def __init__(self, weights: Path, device: str = "auto") -> None:
+        self._device = choose_device(device)
+        with keras.device(self._device):
+            self._features = _build_features()
         try:
             arrays = np.load(weights, allow_pickle=False)
             for layer in self._features.layers:
@@ -59,11 +63,12 @@ class Lpips:
         if a.shape[:2] != b.shape[:2] or min(a.shape[:2]) < LEAST_SIDE:
             raise ValueError(f"cannot compare shapes {a.shape} and {b.shape}, at least {LEAST_SIDE} pixels a side")
         both = np.stack([np.broadcast_to(to_tensor(picture), (*picture.shape[:2], 3)) for picture in (a, b)])
-        distances = [
-            ops.mean(ops.sum(ops.square(unit[0] - unit[1]) * head, axis=-1))
-            for unit, head in zip(map(_unit_length, self._features(both)), self._heads, strict=True)
-        ]
-        return float(sum(distances))
+        with keras.device(self._device):
+            distances = [
+                ops.mean(ops.sum(ops.square(unit[0] - unit[1]) * head, axis=-1))
+                for unit, head in zip(map(_unit_length, self._features(both)), self._heads, strict=True)
+            ]
+            return float(sum(distances))
 
 
 def _unit_length(features: Any) -> Any:

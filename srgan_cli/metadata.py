@@ -48,19 +48,19 @@ class Metadata:
         exif = self.exif and exif_blocks.corrected(self.exif, width, height)
         return replace(self, exif=exif or None, xmp=self.xmp and _corrected_xmp(self.xmp, width, height))
 
-    def fitted(self, kind: Format) -> tuple["Metadata", tuple[str, ...]]:
-        """What a format can hold, and the names of the rest."""
+    def fitted(self, kind: Format, grey: bool) -> tuple["Metadata", tuple[str, ...]]:
+        """What a format can hold beside grey or coloured pixels, and the names of the rest."""
         lost = [
             field.name
             for field in fields(self)
-            if (value := getattr(self, field.name)) and not _is_held(kind, field.name, value)
+            if (value := getattr(self, field.name)) and not _is_held(kind, grey, field.name, value)
         ]
         without: dict[str, Any] = {name: () if name == "texts" else None for name in lost}
         return replace(self, **without), tuple(NAMES[name] for name in lost)
 
 
-def _is_held(kind: Format, name: str, value: Any) -> bool:
-    if name == "icc_profile" and value[16:20] == b"GRAY" and not kind.grey:
+def _is_held(kind: Format, grey: bool, name: str, value: Any) -> bool:
+    if name == "icc_profile" and value[16:20] == b"GRAY" and not (grey and kind.grey):
         return False
     if kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]:
         return False

@@ -43,9 +43,17 @@ class Destination:
     def __post_init__(self) -> None:
         if self.suffix and Path(self.suffix).name != self.suffix:
             raise UsageError(f"--suffix is {self.suffix!r}", "give a part of a name; name a folder with -o")
-        if self.quality and self.kind and not self.kind.lossy:
+        self.check_quality(self.kind)
+
+    def check_quality(self, kind: Format | None) -> None:
+        """See that what is asked for by `quality` is possible in a format.
+
+        Raises:
+            UsageError: It is not.
+        """
+        if self.quality and kind and not kind.lossy:
             lossy = ", ".join(kind.name for kind in formats.FORMATS if kind.lossy)
-            raise UsageError(f"{self.kind.name} has no quality", f"leave --quality out, or write {lossy}")
+            raise UsageError(f"{kind.name} has no quality", f"leave --quality out, or write {lossy}")
 
     @property
     def kind(self) -> Format | None:
@@ -130,7 +138,9 @@ def _require_one(sources: Sequence[Source], what: str) -> None:
 def _check_named(output: Path, destination: Destination) -> None:
     if destination.suffix is not None:
         raise UsageError(f"{output}: is the name, so that --suffix says nothing", "leave one of them out")
-    if destination.kind and formats.SUFFIXES.get(output.suffix.lower()) is not destination.kind:
+    kind = formats.SUFFIXES.get(output.suffix.lower())
+    destination.check_quality(kind)
+    if destination.kind and kind is not destination.kind:
         raise UsageError(
             f"{output}: is not a name for {destination.kind.name}", f"end it in {destination.kind.suffixes[0]}"
         )

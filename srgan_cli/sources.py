@@ -104,9 +104,12 @@ class Search:
             message = f"{path}: cannot be read as a list ({reason(error)})"
             self._fail(path, message, "give a UTF-8 text of one path a line")
             return
-        for line in text.split("\0") if "\0" in text else text.splitlines():  # the former by find -print0
-            if line.strip() and not line.lstrip().startswith("#"):
-                self.add_path(line.strip())
+        if "\0" in text:  # by find -print0: names as they are
+            lines = [name for name in text.split("\0") if name]
+        else:
+            lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        for line in lines:
+            self.add_path(line)
 
     def add_path(self, text: str) -> None:
         """Look for what a file, a folder or a pattern stands for."""

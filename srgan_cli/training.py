@@ -198,7 +198,7 @@ class _Training:
         history = fit(model, pairs, watch)
         self._name_unusable()
         if watch.broken:
-            raise _no_number(stage, step + watch.steps)
+            raise _no_number(stage, step + watch.steps, self.options.precision)
         values = {
             "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
             "images_per_second": watch.steps * self.options.batch_size / watch.seconds,
@@ -231,7 +231,7 @@ class _Training:
     def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
         """Write a backup, unless the last update has spoiled the networks, which no loss has shown yet."""
         if not self.validation.is_sound(self.generator, self.discriminator, self.content):
-            raise _no_number(record.stage, record.step)
+            raise _no_number(record.stage, record.step, self.options.precision)
 
         def write() -> None:
             self.run.back_up(record.stage, record.step, model.save_weights)
@@ -290,8 +290,8 @@ class _Training:
             )
 
 
-def _no_number(stage: Stage, step: int) -> SrganError:
-    return SrganError(
-        f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled",
-        "lower --learning-rate, add --clip-norm 1, or use --precision float32 or bfloat16, and --resume",
-    )
+def _no_number(stage: Stage, step: int, precision: str) -> SrganError:
+    hint = "lower --learning-rate or add --clip-norm 1, and --resume"
+    if precision == "float16":
+        hint += "; or start a new run --from this one with --precision float32 or bfloat16"
+    return SrganError(f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled", hint)

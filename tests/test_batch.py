@@ -81,6 +81,33 @@ def test_one_that_fails_does_not_stop_the_others_and_is_named() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_running_out_of_memory_does_not_stop_the_others() -> None:
+    def exhaust_on_wide(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        if picture.colour.shape[1] == 6:
+            raise MemoryError
+        return enlarge(picture, on_pixels)
+
+    failed, done = run_jobs(exhaust_on_wide, plan().jobs)
+    assert failed.error
+    assert (failed.error.message, done.error) == ("in/a.jpg: out of memory", None)
+
+
+def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
+    pipe, linked = tmp_path / "pipe", tmp_path / "linked"
+    os.mkfifo(pipe)
+    linked.symlink_to(pipe)
+    for path in (pipe, linked):
+        files.check_folder(path)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+            files.write_text(path, "scores")
+            assert reader.communicate(timeout=10)[0] == "scores"
+        assert pipe.is_fifo()
+    files.write_text(Path(os.devnull), "scores")
+    assert not Path(os.devnull).is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "pipe"]
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
     jobs = plan().jobs
     Path("out").write_text("mine")

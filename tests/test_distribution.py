@@ -14,6 +14,7 @@ from conftest import ROOT
 from PIL import Image
 
 from srgan_cli.device import is_chief
+from srgan_cli.errors import UsageError
 from srgan_cli.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TF_CONFIG is TensorFlow's")
@@ -71,3 +72,10 @@ def test_only_one_machine_writes(
     assert is_chief()
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     assert is_chief() is chief
+
+
+@pytest.mark.parametrize("config", [{"task": {}}, {"task": {"type": "worker", "index": 0}}, {"task": 1}])
+def test_an_unfinished_configuration_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, config: object) -> None:
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UsageError, match=r"^TF_CONFIG"):
+        is_chief()

@@ -1,7 +1,9 @@
 """The papers' numbers, odd pictures, and failures that stay alone."""
 
+import io
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,14 +172,19 @@ def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarr
     assert isinstance(result, Result)
 
 
-def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = os.fsdecode(b"M\xfcller")
     pictures = {name: {"bicubic": {"psnr": 30.0}}}
     write_text(tmp_path / "s.json", to_json(Protocol(), pictures, []))
     assert json.loads((tmp_path / "s.json").read_text())["pictures"][0]["name"] == name
     write_text(tmp_path / "s.csv", to_csv(pictures))
     assert b"\nM\xfcller,bicubic,30.0" in (tmp_path / "s.csv").read_bytes()
-    show_scores("", METRICS[:1], pictures, per_image=True, on_stdout=True)
+    written = io.BytesIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8", errors="strict"))
+        show_scores("", METRICS[:1], pictures, per_image=True, on_stdout=True)
+        sys.stdout.flush()
+        assert b"M?ller" in written.getvalue()
 
 
 def test_a_result_of_another_size_is_a_failure(folder: Path) -> None:

@@ -132,8 +132,10 @@ def test_a_list_names_a_path_a_line(folder: Path) -> None:
     assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", "@odd ü.png"]
     assert reasons(found) == ["missing.png: there is no such file or folder"]
     assert targets("@odd ü.png") == ["@odd ü.png @odd ü_x4.png"]
-    Path("list.txt").write_text("in/b.png\0in/deep\0")  # as by find -print0
-    assert [str(job.source) for job in plan("@list.txt", output="out").jobs] == ["in/b.png", "in/deep/c.jpg"]
+    Image.new("RGB", (6, 4)).save(" #1.png")
+    Path("list.txt").write_text("in/b.png\0in/deep\0 #1.png\0")  # as by find -print0
+    found = plan("@list.txt", output="out")
+    assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", " #1.png"]
     assert "cannot be read as a list" in reasons(plan("@in/b.png"))[0]
     assert "cannot be read as a list (No such file" in reasons(plan(f"@{folder}/none"))[0]
 
@@ -248,6 +250,7 @@ def test_a_name_that_gets_too_long_is_one_sentence(folder: Path) -> None:
         ({"format": "gif87"}, "--format is 'gif87'"),
         ({"suffix": "a/b"}, "--suffix is 'a/b'"),
         ({"format": "png", "quality": 80}, "PNG has no quality"),
+        ({"output": "a.png", "quality": 80}, "PNG has no quality"),
         ({"output": "a.png", "format": "jpg"}, "a.png: is not a name for JPEG"),
         ({"output": "a.png", "suffix": "_x4"}, "--suffix says nothing"),
     ],

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -44,6 +45,14 @@ def test_what_cannot_be_compared_is_refused(lpips: Lpips, photo: np.ndarray) -> 
     for a, b in ((photo[:16], photo[:16]), (photo[:40], photo[:44])):
         with pytest.raises(ValueError, match="cannot compare"):
             lpips(a, b)
+
+
+@pytest.mark.skipif(len(keras.distribution.list_devices("gpu")) > 0, reason="for machines without a GPU")
+def test_it_computes_where_it_is_told_to() -> None:
+    weights = find_lpips()
+    assert weights
+    with pytest.raises(SrganError, match="there is no GPU"):
+        Lpips(weights, "gpu")
 
 
 def test_another_file_is_refused_in_one_sentence(tmp_path: Path) -> None:

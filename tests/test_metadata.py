@@ -15,11 +15,15 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms
 
 from srgan_cli import images
+from srgan_cli.alpha import flatten
+from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
 from srgan_cli.exif import corrected
 from srgan_cli.formats import FORMATS, format_of
 from srgan_cli.images import Picture
+from srgan_cli.jobs import plan_jobs
 from srgan_cli.metadata import Metadata
+from srgan_cli.naming import Destination
 
 WRITTEN = [kind for kind in FORMATS if kind.written]
 SUFFIXES = [kind.suffixes[0] for kind in WRITTEN]
@@ -78,7 +82,7 @@ def source(request: pytest.FixtureRequest, photo: np.ndarray, tmp_path: Path) ->
     kind = request.param
     path = tmp_path / f"in{kind.suffixes[0]}"
     with path.open("wb") as file:
-        encode(photo[:12, :20], everything().fitted(kind)[0], kind, file)
+        encode(photo[:12, :20], everything().fitted(kind, grey=False)[0], kind, file)
     return path
 
 
@@ -99,12 +103,26 @@ def exiftool(path: Path) -> dict[str, Any]:
     return tags
 
 
+def test_a_profile_for_grey_is_not_kept_beside_colours(tmp_path: Path) -> None:
+    profile = b"\0" * 16 + b"GRAY" + b"\0" * 108
+    frames = [Image.new("L", (6, 4), value) for value in (0, 255)]
+    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:], icc_profile=profile)
+    (job,) = plan_jobs([str(tmp_path / "in.png")], Destination(str(tmp_path / "out.png"))).jobs
+    (outcome,) = run_jobs(lambda picture, _: picture, [job])
+    assert outcome.notes == ("without colour profile, which the format cannot hold",)
+    with Image.open(tmp_path / "out.png") as image:
+        assert (image.mode, image.info.get("icc_profile")) == ("RGB", None)
+    grey = Picture(np.zeros((4, 6, 1), np.uint8), np.zeros((4, 6, 1), np.uint8), metadata=Metadata(profile))
+    for background, lost in (((9, 9, 9), ()), ((255, 0, 0), ("colour profile",))):
+        assert images.write_picture(flatten(grey, background), tmp_path / "flat.png") == lost
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_everything_is_kept_and_right(source: Path, tmp_path: Path, suffix: str) -> None:
     lost = enlarged(source, tmp_path / f"out{suffix}")
     kind, came_from = format_of(tmp_path / f"out{suffix}"), format_of(source)
     said = images.read_picture(tmp_path / f"out{suffix}").metadata
-    assert set(lost) == set(images.read_picture(source).metadata.fitted(kind)[1])
+    assert set(lost) == set(images.read_picture(source).metadata.fitted(kind, grey=False)[1])
     with Image.open(tmp_path / f"out{suffix}") as result:
         assert result.size == (48, 80)
         result.load()

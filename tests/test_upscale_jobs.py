@@ -150,7 +150,7 @@ def test_interrupted_it_leaves_whole_files_and_says_so(
         assert process.stderr
         stderr = process.stderr.read()
     assert process.returncode == 130
-    assert stderr.endswith("interrupted; what was finished is kept\n")
+    assert stderr.endswith("interrupted; what was written is kept\n")
     assert "Traceback" not in stderr
     written = list((tmp_path / "out").iterdir())
     assert 5 <= len(written) < 200
@@ -170,7 +170,7 @@ def test_it_can_be_interrupted_while_it_loads(tmp_path: Path, model: Path, photo
             assert process.stderr
             stderr = process.stderr.read()
         assert process.returncode == 130
-        assert stderr.splitlines()[-1] == "interrupted; what was finished is kept"
+        assert stderr.splitlines()[-1] == "interrupted; what was written is kept"
         assert "Traceback" not in stderr
 
 
