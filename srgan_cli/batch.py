@@ -42,6 +42,9 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
             outcome = _run(upscale, job, on_pixels)
         except SrganError as error:
             yield Outcome(job.source, job.place, job.size, error=error)
+        except MemoryError:  # while it is read, prepared or written; the network's is met where it computes
+            failure = SrganError(f"{job.source}: out of memory", "close other programs, or make it smaller")
+            yield Outcome(job.source, job.place, job.size, error=failure)
         else:
             yield replace(outcome, seconds=time.perf_counter() - started)
 
@@ -88,8 +91,6 @@ def _enlarged(
                 sr = upscale(lr, on_pixels)
             except SrganError as error:
                 raise SrganError(f"{job.source}: {error.message}", error.hint) from error
-            except MemoryError as error:
-                raise SrganError(f"{job.source}: out of memory", "close other programs, or make it smaller") from error
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)

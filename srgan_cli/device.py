@@ -190,9 +190,9 @@ def is_chief() -> bool:
     if "task" not in config:
         return True
     try:
-        kind, index, others = config["task"]["type"], config["task"]["index"], config["cluster"]
+        task = config["task"]
+        return bool(task["type"] == "chief" or ("chief" not in config["cluster"] and task["index"] == 0))
     except (KeyError, TypeError) as error:
         raise UsageError(
             f"TF_CONFIG does not say {error} of its task or cluster", "set it as TensorFlow's guide says, or unset it"
         ) from error
-    return bool(kind == "chief" or ("chief" not in others and index == 0))

@@ -29,17 +29,18 @@ def replacing(path: Path) -> Iterator[Path]:
         SrganError: It cannot be written; what stood at `path` still does.
     """
     ending = path.name[-16:]  # tells Keras the format
-    folder = Path(tempfile.gettempdir()) if _is_special(path) else path.parent
+    special = _is_special(path)
+    folder = Path(tempfile.gettempdir()) if special else path.parent
     temporary = folder / f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}"
     try:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
-            if _is_special(path):
-                with path.open("wb") as special:
-                    shutil.copyfileobj(file, special)
-                return
-        temporary.replace(path)
+            if special:
+                with path.open("wb") as target:
+                    shutil.copyfileobj(file, target)
+        if not special:
+            temporary.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         raise SrganError(
             f"{path}: cannot be written ({reason(error)})", "check the disk and the folder's permissions"

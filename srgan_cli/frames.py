@@ -184,10 +184,10 @@ def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: B
             write_tiff(_pages(iterator, kind, lost), file)
         else:
             first = next(iterator)
-            metadata = _fitted(first.picture, kind, False, lost)
+            metadata = _fitted(first.picture, kind, lost, grey=False)
             shown = ((_uniform(f.picture, header), f.milliseconds) for f in chain([first], iterator))
             lost.update(dict.fromkeys(write_animation(shown, header, metadata, kind, file)))
-    except (OSError, RuntimeError, SrganError):
+    except (OSError, RuntimeError, MemoryError, SrganError):
         raise
     except Exception as error:  # Pillow's encoders raise whatever does not suit them
         raise EncodingError(f"cannot be written ({reason(error)})", "write another format, such as .png") from error
@@ -199,10 +199,10 @@ def _pages(frames: Iterable[Frame], kind: Format, lost: dict[str, None]) -> Iter
         if frame.milliseconds:
             lost["durations"] = None
         pixels = images.to_array(frame.picture)
-        yield pixels, _fitted(frame.picture, kind, pixels.shape[-1] < 3, lost)
+        yield pixels, _fitted(frame.picture, kind, lost, grey=pixels.shape[-1] < 3)
 
 
-def _fitted(picture: Picture, kind: Format, grey: bool, lost: dict[str, None]) -> Metadata:
+def _fitted(picture: Picture, kind: Format, lost: dict[str, None], grey: bool) -> Metadata:
     """What the format can hold of what was said of a picture, written so; the names of the rest go into `lost`."""
     metadata, names = picture.metadata.corrected(*picture.colour.shape[1::-1]).fitted(kind, grey)
     lost.update(dict.fromkeys(names))

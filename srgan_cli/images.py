@@ -239,12 +239,12 @@ def encode(picture: Picture, kind: Format, file: BinaryIO) -> tuple[str, ...]:
         OSError: The file cannot be written to.
     """
     pixels = to_array(picture)
-    kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind, pixels.shape[-1] < 3)
+    kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind, grey=pixels.shape[-1] < 3)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of oddities in EXIF
             return lost + encoding.encode(pixels, kept, kind, file)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, MemoryError):
         raise
     except Exception as error:  # Pillow's encoders raise whatever does not suit them
         hint = getattr(error, "hint", "write another format, such as .png")

@@ -92,6 +92,17 @@ def test_running_out_of_memory_does_not_stop_the_others() -> None:
     assert (failed.error.message, done.error) == ("in/a.jpg: out of memory", None)
 
 
+@pytest.mark.usefixtures("folder")
+def test_running_out_of_memory_while_writing_is_not_the_formats_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> tuple[str, ...]:
+        raise MemoryError
+
+    monkeypatch.setattr("srgan_cli.encoding.encode", exhaust)
+    errors = [outcome.error for outcome in run_jobs(enlarge, plan().jobs)]
+    assert [error and error.message for error in errors] == ["in/a.jpg: out of memory", "in/deep/b.png: out of memory"]
+    assert [path for path in Path("out").rglob("*") if path.is_file()] == []
+
+
 def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     pipe, linked = tmp_path / "pipe", tmp_path / "linked"
     os.mkfifo(pipe)

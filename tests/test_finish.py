@@ -1,5 +1,7 @@
 """Backgrounds and stripping, as a user asks for them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,5 @@ def test_only_what_was_asked_for_is_done() -> None:
     black = Finish(background=(0, 0, 0))
     assert black.apply(picture).alpha is None
     assert not black.header(header).transparent
+    grey = replace(header, grey=True)
+    assert (black.header(grey).grey, Finish(background=(255, 0, 0)).header(grey).grey) == (True, False)
