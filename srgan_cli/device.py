@@ -35,6 +35,11 @@ def choose_device(wanted: str) -> str:
     return accelerators[0].replace("cuda", "gpu")
 
 
+def batches_ahead() -> int:
+    """How many batches Keras's `fit` has fetched beyond the one it starts with: one on JAX with an accelerator."""
+    return int(keras.backend.backend() == "jax" and not choose_device("auto").startswith("cpu"))
+
+
 def choose_precision(wanted: str, device: str) -> str:
     """`float32`, `bfloat16` or `float16`; `auto` is bfloat16 where the hardware computes in it faster, else float32."""
     if wanted != "auto":

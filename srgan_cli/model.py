@@ -237,7 +237,7 @@ class SRGAN(keras.Model):
         if weights.pixel:
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
         if weights.colour:
-            g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE)))
+            g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE, SCALE)))
         d_hr = self.discriminator(hr, training=training)
         d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
         d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))

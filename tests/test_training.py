@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from keras import ops
 from PIL import Image
 
 import srgan_cli
-from srgan_cli import images, training
+from srgan_cli import fitting, images, training
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma, psnr
@@ -138,6 +139,24 @@ def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_pat
     assert_same_losses(losses(rest), losses(whole)[-1:])
     with (tmp_path / "run" / "log.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4  # nothing twice
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_step_is_not_waited_for_before_the_next_one(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    monkeypatch.setattr(fitting, "batches_ahead", lambda: ahead)
+    ready: dict[int, float] = {}
+    watch = fitting.Watch(cast("Pairs", SimpleNamespace(ready=ready)), lambda: False)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    for step, loss in enumerate((1.0, float("nan"))):
+        time.sleep(0.01)
+        ready.update({step: 0.0, step + ahead: time.perf_counter()})  # the batch that was waited for
+        watch.on_train_batch_end(step, {"loss": loss})
+        assert not watch.broken
+    assert watch.steps == 2
+    assert 0.5 * watch.seconds < watch.waited <= watch.seconds
+    watch.on_epoch_end(0)
+    assert watch.broken
+    assert watch.model.stop_training
 
 
 def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
@@ -278,8 +297,9 @@ def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
-    RunFolder(tmp_path / "whole").prepare(replace(options, pretrain_steps=20, steps=20))
-    RunFolder(tmp_path / "killed").prepare(replace(options, pretrain_steps=20, steps=20))
+    options = replace(options, pretrain_steps=20, steps=20, pixel_weight=0.1, colour_weight=0.1)
+    for name in ("whole", "killed"):
+        RunFolder(tmp_path / name).prepare(options)
     command = [sys.executable, "-m", "srgan_cli", "train", "--resume"]
     # One thread adds up in one order; Adam makes much of rounding where a gradient is zero, as before a batch norm.
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_NUM_INTRAOP_THREADS": "1"}
