@@ -70,7 +70,8 @@ def training_step(form: Form, last: Callable[[Any, Any], Any], exact: int) -> Ca
 
 def main() -> None:
     """Print each form's seconds to compile, and milliseconds and crops a second of a step."""
-    batch, side = (int(number) for number in (*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :]))
+    given = [int(number) for number in sys.argv[1:]]
+    batch, side = (*given, *DEFAULTS[len(given) :])
     rng = np.random.default_rng(0)
     shapes = [(3, 3, 64, CHANNELS), (CHANNELS,), (3, 3, CHANNELS, CHANNELS), (CHANNELS,), (9, 9, CHANNELS, 3)]
     variables = [jax.numpy.asarray(rng.normal(0, 0.02, shape), "float32") for shape in shapes]
