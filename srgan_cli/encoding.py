@@ -72,24 +72,26 @@ def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
     found["exif"] = exif and exif_blocks.PREFIX + exif
     if name == "PNG":
-        found["pnginfo"] = _png_texts(metadata)
+        found["pnginfo"] = _png_chunks(metadata)
     if name == "JPEG" and metadata.iptc:
         content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
         found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
     return {key: value for key, value in found.items() if value}
 
 
-def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
-    texts = PngImagePlugin.PngInfo()
+def _png_chunks(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for kind, data in metadata.colorimetry:
+        chunks.add(kind, data)
     for key, value in metadata.texts:
-        texts.add_text(key, value)
+        chunks.add_text(key, value)
     if metadata.xmp:
-        texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
+        chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
     if metadata.iptc:
         resource = iptc_resource(metadata.iptc)
         digits = "\n".join(resource[start : start + 36].hex() for start in range(0, len(resource), 36))
-        texts.add_text(IPTC_IN_PNG, f"\niptc\n{len(resource):8d}\n{digits}\n", zip=True)
-    return texts
+        chunks.add_text(IPTC_IN_PNG, f"\niptc\n{len(resource):8d}\n{digits}\n", zip=True)
+    return chunks
 
 
 def _write_deep_png(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:

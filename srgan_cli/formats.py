@@ -53,7 +53,7 @@ FORMATS = (
         (".png", ".apng"),
         alpha=True,
         sixteen_bits=True,
-        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts"),
+        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts", "colorimetry"),
         several="frames",
     ),
     # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.

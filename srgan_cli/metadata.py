@@ -14,7 +14,20 @@ from srgan_cli.formats import Format
 IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
 IPTC_IN_TIFF = 33723
 IPTC_RESOURCE = 0x0404
-NAMES = {"icc_profile": "colour profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "dpi": "DPI", "texts": "texts"}
+NAMES = {
+    "icc_profile": "colour profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC",
+    "dpi": "DPI",
+    "texts": "texts",
+    "colorimetry": "gamma and primaries",
+}
+# What PNG files say who mean sRGB, as the other formats do without a word.
+SRGB = {
+    b"gAMA": struct.pack(">I", 45455),
+    b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
+}
 LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28}  # a segment, less what stands before
 XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
 
@@ -30,6 +43,7 @@ class Metadata:
         iptc: IPTC's records (IIM).
         dpi: Pixels per inch, horizontal and vertical.
         texts: PNG's texts: key, value.
+        colorimetry: Where there is no profile, PNG's chunks gAMA, cHRM and sRGB: type, data.
     """
 
     icc_profile: bytes | None = None
@@ -38,10 +52,11 @@ class Metadata:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     texts: tuple[tuple[str, str], ...] = ()
+    colorimetry: tuple[tuple[bytes, bytes], ...] = ()
 
     def stripped(self) -> "Metadata":
-        """Only the colour profile, since the colours would change without it."""
-        return Metadata(icc_profile=self.icc_profile)
+        """Only what says how the colours are meant, since they would change without it."""
+        return Metadata(icc_profile=self.icc_profile, colorimetry=self.colorimetry)
 
     def corrected(self, width: int, height: int) -> "Metadata":
         """The same of an upright picture of `width` x `height` pixels; a damaged EXIF block is left out."""
@@ -55,7 +70,8 @@ class Metadata:
             for field in fields(self)
             if (value := getattr(self, field.name)) and not _is_held(kind, grey, field.name, value)
         ]
-        without: dict[str, Any] = {name: () if name == "texts" else None for name in lost}
+        nothing = Metadata()
+        without: dict[str, Any] = {name: getattr(nothing, name) for name in lost}
         return replace(self, **without), tuple(NAMES[name] for name in lost)
 
 
@@ -64,6 +80,8 @@ def _is_held(kind: Format, grey: bool, name: str, value: Any) -> bool:
         return False
     if kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]:
         return False
+    if name == "colorimetry" and (b"sRGB" in dict(value) or dict(value).items() <= SRGB.items()):
+        return True  # though only PNG writes it down
     return name in kind.holds
 
 
@@ -92,12 +110,25 @@ def read(image: Image.Image) -> Metadata:
         iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
         texts=_texts(image),
+        colorimetry=() if _bytes(profile) else _colorimetry(image),
     )
 
 
 def _bytes(value: Any) -> bytes | None:
     """The value if it is of the type that it should be, which in a damaged file it may not."""
     return value if isinstance(value, bytes) and value else None
+
+
+def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks as they were, of Pillow's numbers."""
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return ()
+    gamma, primaries = image.info.get("gamma"), image.info.get("chromaticity", ())
+    numbers = ((b"gAMA", (gamma,) if gamma else ()), (b"cHRM", primaries))
+    chunks = [(kind, struct.pack(f">{len(v)}I", *(round(100_000 * n) for n in v))) for kind, v in numbers if v]
+    if "srgb" in image.info:
+        chunks.append((b"sRGB", bytes([image.info["srgb"]])))
+    return tuple(chunks)
 
 
 def _iptc(image: Image.Image) -> Any:

@@ -214,6 +214,31 @@ def test_texts_go_from_png_to_png(photo: np.ndarray, tmp_path: Path) -> None:
     assert images.read_picture(tmp_path / "p.png").metadata.texts == (("Title", "Flower"),)
 
 
+LINEAR = ((b"gAMA", struct.pack(">I", 100_000)), (b"cHRM", struct.pack(">8I", *range(31_000, 31_008))))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_gamma_and_primaries_go_from_png_to_png(photo: np.ndarray, tmp_path: Path, deep: bool) -> None:
+    pixels = photo.astype(np.uint16) * 257 if deep else photo
+    images.write_picture(Picture(pixels, metadata=Metadata(colorimetry=LINEAR)), tmp_path / "in.png")
+    with Image.open(tmp_path / "in.png") as image:
+        assert image.info["gamma"] == 1
+        assert image.info["chromaticity"] == pytest.approx([0.31 + 1e-5 * index for index in range(8)])
+    assert enlarged(tmp_path / "in.png", tmp_path / "out.png", strip=True) == ()
+    assert images.read_picture(tmp_path / "out.png").metadata == Metadata(colorimetry=LINEAR)
+    assert enlarged(tmp_path / "in.png", tmp_path / "out.tif") == ("gamma and primaries",)
+
+
+def test_srgb_goes_without_saying(photo: np.ndarray, tmp_path: Path) -> None:
+    for chunks in (((b"gAMA", struct.pack(">I", 45455)),), (*LINEAR, (b"sRGB", b"\1"))):
+        images.write_picture(Picture(photo, metadata=Metadata(colorimetry=chunks)), tmp_path / "in.png")
+        assert images.read_picture(tmp_path / "in.png").metadata.colorimetry == chunks
+        assert enlarged(tmp_path / "in.png", tmp_path / "out.jpg") == ()
+    said = Metadata(icc_profile=profile(), colorimetry=LINEAR)  # which the profile outweighs
+    images.write_picture(Picture(photo, metadata=said), tmp_path / "in.png")
+    assert images.read_picture(tmp_path / "in.png").metadata == Metadata(icc_profile=profile())
+
+
 @pytest.mark.parametrize(
     "block", [b"", b"nonsense", b"II*\0" + bytes(200), exif_block()[:30], exif_block()[:90]], ids=len
 )
