@@ -106,7 +106,8 @@ def upscale(
         typer.Option(metavar="COLOR", help="Put transparent pictures on a colour: a name such as white, or #rrggbb."),
     ] = None,
     strip: Annotated[
-        bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; the colour profile stays.")
+        bool,
+        typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; what the colours need stays."),
     ] = False,
     max_megapixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures, which may be made to exhaust memory, are refused.")

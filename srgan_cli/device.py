@@ -36,8 +36,9 @@ def choose_device(wanted: str) -> str:
 
 
 def batches_ahead() -> int:
-    """How many batches Keras's `fit` has fetched beyond the one it starts with: one on JAX with an accelerator."""
-    return int(keras.backend.backend() == "jax" and not choose_device("auto").startswith("cpu"))
+    """How many batches Keras's `fit` has fetched beyond the one it starts with: one on JAX with one accelerator."""
+    alone = keras.backend.backend() == "jax" and keras.distribution.distribution() is None
+    return int(alone and not choose_device("auto").startswith("cpu"))
 
 
 def choose_precision(wanted: str, device: str) -> str:

@@ -17,7 +17,7 @@ class Finish:
     Attributes:
         background: The colour to put it on, RGB from 0 to 255 in the picture's own colour space; None keeps its
             transparency.
-        strip: Whether to leave out all that its file says beside the pixels and the colour profile.
+        strip: Whether to leave out all that its file says beside the pixels and how their colours are meant.
     """
 
     background: tuple[int, int, int] | None = None

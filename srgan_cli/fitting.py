@@ -29,16 +29,12 @@ def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[floa
 
 
 class Watch(keras.callbacks.Callback):
-    """Counts the steps of one `fit` and the seconds that it waited for data; ends it early where it must.
-
-    A loss is looked at one step later, so that a GPU is never without work while the next batch is brought to it.
-    """
+    """Counts the steps of one `fit` and the seconds that it waited for data; ends it early where it must."""
 
     def __init__(self, pairs: Pairs, stop: Callable[[], bool]) -> None:
         super().__init__()
         self._pairs, self._stop = pairs, stop
         self._ahead = batches_ahead()
-        self._loss: Any = 0.0
         self.steps, self.waited, self.broken = 0, 0.0, False
         self._started = self._ended = time.perf_counter()
 
@@ -48,24 +44,11 @@ class Watch(keras.callbacks.Callback):
         return self._ended - self._started
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Wait for the step before this one and look at its loss."""
-        self._look()
+        """Look at the loss, which also waits for the device to finish the step."""
+        self.broken = not math.isfinite(float((logs or {})["loss"]))
         fetched_at = self._pairs.ready.get(batch + self._ahead, 0.0)  # none behind the last
         self.waited += max(0.0, fetched_at - self._ended)
         self._ended = time.perf_counter()
-        if self.broken:
-            return
-        self._loss = (logs or {})["loss"]
         self.steps += 1
-        if self._stop():
-            self.model.stop_training = True
-
-    def on_epoch_end(self, *_: Any) -> None:
-        """Look at the last loss."""
-        self._look()
-        self._ended = time.perf_counter()
-
-    def _look(self) -> None:
-        self.broken = self.broken or not math.isfinite(float(self._loss))
-        if self.broken:
+        if self.broken or self._stop():
             self.model.stop_training = True

@@ -72,7 +72,11 @@ class Metadata:
         ]
         nothing = Metadata()
         without: dict[str, Any] = {name: getattr(nothing, name) for name in lost}
-        return replace(self, **without), tuple(NAMES[name] for name in lost)
+        return replace(self, **without), tuple(NAMES[name] for name in lost if not self._goes_without_saying(name))
+
+    def _goes_without_saying(self, name: str) -> bool:
+        chunks = dict(self.colorimetry)
+        return name == "colorimetry" and (b"sRGB" in chunks or chunks.items() <= SRGB.items())
 
 
 def _is_held(kind: Format, grey: bool, name: str, value: Any) -> bool:
@@ -80,8 +84,6 @@ def _is_held(kind: Format, grey: bool, name: str, value: Any) -> bool:
         return False
     if kind.name == "JPEG" and name in LONGEST_IN_JPEG and len(value) > LONGEST_IN_JPEG[name]:
         return False
-    if name == "colorimetry" and (b"sRGB" in dict(value) or dict(value).items() <= SRGB.items()):
-        return True  # though only PNG writes it down
     return name in kind.holds
 
 
@@ -123,11 +125,15 @@ def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
     """The chunks as they were, of Pillow's numbers."""
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return ()
-    gamma, primaries = image.info.get("gamma"), image.info.get("chromaticity", ())
-    numbers = ((b"gAMA", (gamma,) if gamma else ()), (b"cHRM", primaries))
-    chunks = [(kind, struct.pack(f">{len(v)}I", *(round(100_000 * n) for n in v))) for kind, v in numbers if v]
-    if "srgb" in image.info:
-        chunks.append((b"sRGB", bytes([image.info["srgb"]])))
+    gamma, primaries, intent = (image.info.get(name) for name in ("gamma", "chromaticity", "srgb"))
+    numbers = {b"gAMA": (gamma,) if isinstance(gamma, float) else (), b"cHRM": primaries}  # a text may be called so
+    chunks = [
+        (kind, struct.pack(f">{len(values)}I", *(round(100_000 * value) for value in values)))
+        for kind, values in numbers.items()
+        if values and isinstance(values, tuple)
+    ]
+    if isinstance(intent, int):
+        chunks.append((b"sRGB", bytes([intent])))
     return tuple(chunks)
 
 

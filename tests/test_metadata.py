@@ -229,6 +229,12 @@ def test_gamma_and_primaries_go_from_png_to_png(photo: np.ndarray, tmp_path: Pat
     assert enlarged(tmp_path / "in.png", tmp_path / "out.tif") == ("gamma and primaries",)
 
 
+def test_a_text_of_that_name_is_no_gamma(photo: np.ndarray, tmp_path: Path) -> None:
+    texts = (("gamma", "2.2"), ("chromaticity", "(1, 2)"), ("srgb", "yes"))
+    images.write_picture(Picture(photo, metadata=Metadata(texts=texts)), tmp_path / "in.png")
+    assert images.read_picture(tmp_path / "in.png").metadata == Metadata(texts=texts)
+
+
 def test_srgb_goes_without_saying(photo: np.ndarray, tmp_path: Path) -> None:
     for chunks in (((b"gAMA", struct.pack(">I", 45455)),), (*LINEAR, (b"sRGB", b"\1"))):
         images.write_picture(Picture(photo, metadata=Metadata(colorimetry=chunks)), tmp_path / "in.png")
