@@ -124,11 +124,6 @@ def build_discriminator() -> keras.Model:
     return keras.Model(inputs, probability, name="discriminator")
 
 
-def save_generator(generator: Generator, path: Path) -> None:
-    """Write a generator with its configuration as `.keras`."""
-    generator.save(path)
-
-
 def load_generator(path: Path) -> Generator:
     """The generator saved at `path`.
 

@@ -29,7 +29,6 @@ from srgan_cli.model import (
     LossWeights,
     build_discriminator,
     load_generator,
-    save_generator,
 )
 from srgan_cli.optimization import batch_norms, make_optimizer
 from srgan_cli.options import STAGES, Stage, TrainOptions
@@ -260,7 +259,7 @@ class _Training:
             record.values.update(self.validation.score(sr, self.content))
             best = self.replicas.agree(record.values["validation"] < self.best)
             for folder in ("", "best/")[: 1 + best]:
-                self.run.write(f"{folder}generator.keras", lambda path: save_generator(self.validation.released, path))
+                self.run.write(f"{folder}generator.keras", self.validation.released.save)
                 self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
             self.best = min(self.best, record.values["validation"])
 

@@ -18,7 +18,6 @@ from srgan_cli.model import (
     build_discriminator,
     interpolated,
     load_generator,
-    save_generator,
 )
 
 
@@ -113,7 +112,7 @@ def test_upsample_conv_has_the_gradients_of_upsampling_and_convolution() -> None
 
 
 def test_saved_generator_loads_bit_for_bit(small_generator: Generator, tmp_path: Path) -> None:
-    save_generator(small_generator, tmp_path / "g.keras")
+    small_generator.save(tmp_path / "g.keras")
     loaded = load_generator(tmp_path / "g.keras")
     assert loaded.settings == small_generator.settings
     for saved, read in zip(small_generator.get_weights(), loaded.get_weights(), strict=True):
@@ -138,14 +137,14 @@ def rewrite_config(path: Path, **changes: object) -> None:
 def test_weights_with_a_false_configuration_are_refused(
     small_generator: Generator, tmp_path: Path, changes: dict[str, object]
 ) -> None:
-    save_generator(small_generator, tmp_path / "g.keras")
+    small_generator.save(tmp_path / "g.keras")
     rewrite_config(tmp_path / "g.keras", **changes)
     with pytest.raises(SrganError, match=r"g\.keras: not the weights of a generator"):
         load_generator(tmp_path / "g.keras")
 
 
 def test_loading_runs_no_code_of_the_file(small_generator: Generator, tmp_path: Path) -> None:
-    save_generator(small_generator, tmp_path / "g.keras")
+    small_generator.save(tmp_path / "g.keras")
     trace = tmp_path / "trace"
     rewrite_config(
         tmp_path / "g.keras",
@@ -158,7 +157,7 @@ def test_loading_runs_no_code_of_the_file(small_generator: Generator, tmp_path: 
 @pytest.mark.parametrize("keep", [0, 100, 0.5, 0.99])
 def test_truncated_weights_are_one_sentence(small_generator: Generator, tmp_path: Path, keep: float) -> None:
     path = tmp_path / "g.keras"
-    save_generator(small_generator, path)
+    small_generator.save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
     with pytest.raises(SrganError, match="damaged"):

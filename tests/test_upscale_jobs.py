@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from test_cli import PROGRAM, in_process, srgan
 
-from srgan_cli.model import Generator, save_generator
+from srgan_cli.model import Generator
 
 
 @pytest.fixture
 def model(tmp_path: Path, small_generator: Generator) -> Path:
     """The weights of a small generator."""
-    save_generator(small_generator, tmp_path / "small.keras")
+    small_generator.save(tmp_path / "small.keras")
     return tmp_path / "small.keras"
 
 

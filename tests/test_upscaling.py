@@ -14,7 +14,7 @@ from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.model import Generator, load_generator, save_generator
+from srgan_cli.model import Generator, load_generator
 from srgan_cli.options import with_absolute_paths
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size
@@ -226,7 +226,7 @@ def test_a_seamless_texture_of_any_size_and_alpha_stays_seamless(photo: np.ndarr
 
 
 def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
-    save_generator(small_generator, tmp_path / "generator.keras")
+    small_generator.save(tmp_path / "generator.keras")
     sizes = {
         Upscaler(Options(model=str(model), device="cpu")).upscale(Picture(photo[:8, :8])).colour.shape
         for model in (tmp_path, tmp_path / "generator.keras")
@@ -264,7 +264,7 @@ def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Pa
     changed = load_generator(find_weights("srresnet"))
     last = changed.get_layer("last")
     last.set_weights([last.get_weights()[0], last.get_weights()[1] + np.float32(0.1)])  # brighter
-    save_generator(changed, tmp_path / "bright.keras")
+    changed.save(tmp_path / "bright.keras")
 
     def enlarge(model: str, strength: float) -> np.ndarray:
         upscaler = Upscaler(Options(model, precision="float32", strength=strength))
@@ -279,7 +279,7 @@ def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Pa
 
 
 def test_strength_of_a_network_of_another_size_is_one_sentence(small_generator: Generator, tmp_path: Path) -> None:
-    save_generator(small_generator, tmp_path / "small.keras")
+    small_generator.save(tmp_path / "small.keras")
     with pytest.raises(SrganError, match=r"--strength mixes .*small\.keras with srresnet, but .* differ in size"):
         Upscaler(Options(str(tmp_path / "small.keras"), strength=0.5))
 

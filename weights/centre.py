@@ -14,7 +14,7 @@ from PIL import Image
 from srgan_cli import SCALE
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.images import to_tensor
-from srgan_cli.model import Generator, load_generator, save_generator
+from srgan_cli.model import Generator, load_generator
 
 LR_SIDE, CROPS_PER_PHOTO, ROUNDS = 64, 2, 2
 
@@ -47,4 +47,4 @@ def centre_colours(generator: Generator, lr: np.ndarray, hr: np.ndarray) -> None
 if __name__ == "__main__":
     trained = load_generator(Path(sys.argv[1]))
     centre_colours(trained, *crops(Path(sys.argv[2])))
-    save_generator(trained, Path(sys.argv[3]))
+    trained.save(Path(sys.argv[3]))

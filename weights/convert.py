@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from centre import centre_colours, crops
 
-from srgan_cli.model import Generator, save_generator
+from srgan_cli.model import Generator
 
 
 def generator_from(arrays: Path) -> Generator:
@@ -31,4 +31,4 @@ def generator_from(arrays: Path) -> Generator:
 if __name__ == "__main__":
     made = generator_from(Path(sys.argv[1]))
     centre_colours(made, *crops(Path(sys.argv[2])))
-    save_generator(made, Path(sys.argv[3]))
+    made.save(Path(sys.argv[3]))

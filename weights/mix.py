@@ -8,9 +8,9 @@ Both are named as for `--model`.
 import sys
 from pathlib import Path
 
-from srgan_cli.model import interpolated, load_generator, save_generator
+from srgan_cli.model import interpolated, load_generator
 from srgan_cli.released import find_weights
 
 if __name__ == "__main__":
     pixel, adversarial = (load_generator(find_weights(model)) for model in sys.argv[1:3])
-    save_generator(interpolated(pixel, adversarial, float(sys.argv[3])), Path(sys.argv[4]))
+    interpolated(pixel, adversarial, float(sys.argv[3])).save(Path(sys.argv[4]))
