@@ -19,7 +19,7 @@ from srgan_cli.sizes import Size, to_16_bits, to_size
 
 PIXEL_MODEL = "srresnet"
 DEFAULT_TILE = 64
-DEFAULT_HALO = 8
+DEFAULT_HALO = 10
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
 
 
@@ -112,9 +112,9 @@ class Upscaler:
             SrganError: It does not even for a single patch.
         """
         height, width, _ = pixels.shape
-        if pixels.min() == pixels.max() and pixels.shape[-1] == 1:
+        if (pixels.min(axis=(0, 1)) == pixels.max(axis=(0, 1))).all():  # one colour, down to a single pixel
             on_pixels(height * width)
-            return np.full((SCALE * height, SCALE * width, 1), pixels.flat[0])
+            return np.tile(pixels[:1, :1], (SCALE * height, SCALE * width, 1))
         done: list[int] = []
 
         def note(count: int) -> None:
