@@ -16,9 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from srgan_cli import SCALE, tiling
+from srgan_cli import DEFAULT_TILE, SCALE, tiling
 from srgan_cli.images import read_picture, to_tensor
-from srgan_cli.upscaling import DEFAULT_TILE, Options, Upscaler
+from srgan_cli.upscaling import Options, Upscaler
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ convolution is done by rows or plainly; a quarter of the channels before it is i
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -77,20 +78,18 @@ def main() -> None:
     variables = [jax.numpy.asarray(rng.normal(0, 0.02, shape), "float32") for shape in shapes]
     x, hr = (jax.numpy.asarray(rng.normal(0, 1, (batch, s, s, c)), "float32") for s, c in ((side, 64), (4 * side, 3)))
     print(jax.devices()[0].device_kind)
-    forms = ((phases, by_rows), (transpose, by_rows), (nearest, by_rows), (phases, plainly))
-    for form, last in forms:
-        for exact in (0, CHANNELS // EXACT_SHARE):
-            step = training_step(form, last, exact)
-            seconds = []
-            for count in (1, *(STEPS,) * ROUNDS):
-                started = time.perf_counter()
-                for _ in range(count):
-                    result = step(variables, x, hr)
-                float(result[0])
-                seconds.append((time.perf_counter() - started) / count)
-            typical = median(seconds[1:])
-            name = f"{form.__name__}, {last.__name__}, {exact} channels in float32"
-            print(f"{name}: compiled in {seconds[0]:.1f} s, {1e3 * typical:.1f} ms, {batch / typical:.0f} crops/s")
+    for form, last, exact in product((phases, transpose, nearest), (by_rows, plainly), (0, CHANNELS // EXACT_SHARE)):
+        step = training_step(form, last, exact)
+        seconds = []
+        for count in (1, *(STEPS,) * ROUNDS):
+            started = time.perf_counter()
+            for _ in range(count):
+                result = step(variables, x, hr)
+            float(result[0])
+            seconds.append((time.perf_counter() - started) / count)
+        typical = median(seconds[1:])
+        name = f"{form.__name__}, {last.__name__}, {exact} channels in float32"
+        print(f"{name}: compiled in {seconds[0]:.1f} s, {1e3 * typical:.1f} ms, {batch / typical:.0f} crops/s")
 
 
 if __name__ == "__main__":

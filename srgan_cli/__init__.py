@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
-__all__ = ["DEFAULT_MODEL", "SCALE", "__version__", "upscale"]
+__all__ = ["DEFAULT_HALO", "DEFAULT_MODEL", "DEFAULT_TILE", "SCALE", "__version__", "upscale"]
 __version__ = "0.1.0"
 
 SCALE = 4
 """SR pixels per LR pixel along one axis."""
+
+DEFAULT_TILE, DEFAULT_HALO = 64, 10
+"""LR pixels: the side of a patch, and the neighbours read around it (the fewest that leave no seam of a grey level)."""
 
 DEFAULT_MODEL = "srresnet"
 """The released weights that are used where none are named."""
@@ -31,7 +34,7 @@ def upscale(
     picture: "PictureLike",
     *,
     model: str = DEFAULT_MODEL,
-    tile: int = 64,
+    tile: int = DEFAULT_TILE,
     halo: int | None = None,
     device: str = "auto",
     precision: str = "auto",

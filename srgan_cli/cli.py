@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from srgan_cli import DEFAULT_MODEL, __version__
+from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_folder, write_text
@@ -88,7 +88,7 @@ def upscale(
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Of an adversarial model's inventions; 0 is srresnet's caution.")
     ] = 1.0,
-    tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = 64,
+    tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = DEFAULT_TILE,
     halo: Annotated[
         int | None,
         typer.Option(min=0, help="Real neighbours read around a patch, in LR pixels.", show_default="enough"),

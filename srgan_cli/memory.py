@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from srgan_cli import SCALE
+from srgan_cli import DEFAULT_HALO, DEFAULT_TILE, SCALE
 from srgan_cli.formats import Format, Header
 from srgan_cli.sizes import Size
 
@@ -15,7 +15,7 @@ from srgan_cli.sizes import Size
 PROGRAM = 760 * 2**20  # with TensorFlow
 LARGEST_WINDOWS = 3 * 2**30  # as large as `upscaling.MEMORY_BUDGET` lets them become, and what they leave behind
 PER_WINDOW_PIXEL = 69_000
-SMALLEST_WINDOWS = 84**2 * PER_WINDOW_PIXEL  # a patch and its halo: what remains where memory is scarce
+SMALLEST_WINDOWS = (DEFAULT_TILE + 2 * DEFAULT_HALO) ** 2 * PER_WINDOW_PIXEL  # what remains where memory is scarce
 PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55)}  # without and with alpha
 CGROUPS = {  # controller in /proc/self/cgroup -> where it is mounted; its limit, usage, and what of that gives way
     "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),

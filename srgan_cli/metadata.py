@@ -126,15 +126,18 @@ def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return ()
     gamma, primaries, intent = (image.info.get(name) for name in ("gamma", "chromaticity", "srgb"))
-    numbers = {b"gAMA": (gamma,) if isinstance(gamma, float) else (), b"cHRM": primaries}  # a text may be called so
-    chunks = [
-        (kind, struct.pack(f">{len(values)}I", *(round(100_000 * value) for value in values)))
-        for kind, values in numbers.items()
-        if values and isinstance(values, tuple)
-    ]
+    chunks = []
+    if isinstance(gamma, float):  # it may be a text that is called so
+        chunks.append(_numbers(b"gAMA", gamma))
+    if isinstance(primaries, tuple):
+        chunks.append(_numbers(b"cHRM", *primaries))
     if isinstance(intent, int):
         chunks.append((b"sRGB", bytes([intent])))
     return tuple(chunks)
+
+
+def _numbers(kind: bytes, *values: float) -> tuple[bytes, bytes]:
+    return kind, struct.pack(f">{len(values)}I", *(round(100_000 * value) for value in values))
 
 
 def _iptc(image: Image.Image) -> Any:

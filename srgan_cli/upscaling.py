@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from srgan_cli import DEFAULT_MODEL, SCALE, images, tiling
+from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, images, tiling
 from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
@@ -18,8 +18,6 @@ from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
 PIXEL_MODEL = "srresnet"
-DEFAULT_TILE = 64
-DEFAULT_HALO = 10
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
 
 
