@@ -49,15 +49,22 @@ def map_planes(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -
     return replace(picture, colour=function(picture.colour), alpha=alpha)
 
 
-def to_tensor(pixels: np.ndarray) -> np.ndarray:
-    """uint8 or uint16 pixels -> float32 in [-1, 1], same shape."""
-    half_range = np.iinfo(pixels.dtype).max / 2
+def used_range(pixels: np.ndarray) -> float:
+    """The part of their range that pixels use, in whole bits: 4095/65535 for a 12-bit scan; always 1 with 8 bits."""
+    if pixels.dtype == np.uint8:
+        return 1.0
+    return (2 ** int(pixels.max()).bit_length() - 1) / np.iinfo(pixels.dtype).max
+
+
+def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
+    """uint8 or uint16 pixels -> float32, same shape: [-1, 1] is the used part of their range."""
+    half_range = used * np.iinfo(pixels.dtype).max / 2
     return (pixels / np.float32(half_range) - np.float32(1)).astype(np.float32, copy=False)
 
 
-def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Float [-1, 1] -> uint8 or uint16 pixels, same shape: clipped and rounded to the nearest."""
-    half_range = np.iinfo(dtype).max / 2
+def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any], used: float = 1.0) -> np.ndarray:
+    """Float [-1, 1] -> that part of the range of uint8 or uint16, same shape: clipped and rounded to the nearest."""
+    half_range = used * np.iinfo(dtype).max / 2
     return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
 
 

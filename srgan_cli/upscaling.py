@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -81,6 +82,7 @@ class Upscaler:
                 further passes and an antialiased reduction.
         """
         lr_size = picture.colour.shape[:2]
+        used = images.used_range(picture.colour)  # of the whole, so that all windows agree
         size = size or Size()
         wanted = size.of(*lr_size)
         edge = self.halo if self._seamless else 0
@@ -89,21 +91,25 @@ class Upscaler:
             picture = images.map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
-            return images.map_planes(self._pass(picture, on_pixels), lambda pixels: pixels[inner])
+            return images.map_planes(self._pass(picture, used, on_pixels), lambda pixels: pixels[inner])
         sr = to_16_bits(picture)
         for _ in range(size.passes(*lr_size)):
-            sr = self._pass(sr, on_pixels)
+            sr = self._pass(sr, used, on_pixels)
         return to_size(sr, *wanted, picture.colour.dtype, edge * SCALE ** size.passes(*lr_size))
 
-    def _pass(self, picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
-        """The picture, four times as large."""
-        colour = self._enlarge(bleed(picture), on_pixels)
+    def _pass(self, picture: Picture, used: float, on_pixels: Callable[[int], None]) -> Picture:
+        """The picture, four times as large.
+
+        The network is shown the used part of the colours' range as the whole: it was trained on 256 levels, of which a
+        12-bit scan in 16 bits would take up 16.
+        """
+        colour = self._enlarge(bleed(picture), used, on_pixels)
         alpha = picture.alpha
         if alpha is not None:
-            alpha = keep_solid(self._enlarge(alpha, on_pixels), alpha)
+            alpha = keep_solid(self._enlarge(alpha, 1.0, on_pixels), alpha)
         return replace(picture, colour=colour, alpha=alpha)
 
-    def _enlarge(self, pixels: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
+    def _enlarge(self, pixels: np.ndarray, used: float, on_pixels: Callable[[int], None]) -> np.ndarray:
         """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
 
         Raises:
@@ -121,7 +127,7 @@ class Upscaler:
 
         plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
         try:
-            return tiling.run_tiled(self._enlarge_windows, pixels, plan, SCALE, note)
+            return tiling.run_tiled(partial(self._enlarge_windows, used=used), pixels, plan, SCALE, note)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -130,7 +136,7 @@ class Upscaler:
                 raise SrganError("out of memory", "lower --tile, or close other programs") from error
         self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
         on_pixels(-sum(done))
-        return self._enlarge(pixels, on_pixels)
+        return self._enlarge(pixels, used, on_pixels)
 
     def _affordable(self, lr_bytes: int) -> int:
         """LR pixels at once: as many as the budget has, but on a CPU only half of what memory SR leaves free."""
@@ -140,14 +146,14 @@ class Upscaler:
         room = free - 2 * SCALE**2 * lr_bytes  # SR, and its encoder's copy
         return max(1, min(self._window_budget, room // 2 // self._bytes_per_pixel))
 
-    def _enlarge_windows(self, windows: np.ndarray) -> np.ndarray:
+    def _enlarge_windows(self, windows: np.ndarray, used: float) -> np.ndarray:
         """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
-        lr = images.to_tensor(windows)
+        lr = images.to_tensor(windows, used)
         channels = lr.shape[-1]
         sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
-        return images.to_pixels(sr, windows.dtype)
+        return images.to_pixels(sr, windows.dtype, used)
 
 
 def _generator(options: Options) -> Generator:

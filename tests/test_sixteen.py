@@ -15,6 +15,7 @@ from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
+from srgan_cli.released import released
 from srgan_cli.upscaling import Options, Upscaler
 
 
@@ -120,6 +121,7 @@ def test_signed_numbers_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.ndarray, channels: int) -> None:
+    darkest = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 2 % 256
     colour = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 8
     images.write_picture(Picture(colour), tmp_path / "in.png")
     upscaler = Upscaler(Options(precision="float32"))
@@ -128,5 +130,34 @@ def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.nd
     with Image.open(tmp_path / "out.png") as written:
         assert written.mode == ("I;16" if channels == 1 else "RGB")
     assert sr.dtype == np.uint16
-    assert abs(sr.mean() - colour.mean()) < 128  # half a level of 8 bits
+    assert abs(sr.mean() - colour.mean()) < 4
     assert len(np.unique(sr)) > 256
+    assert abs(upscaler.upscale(Picture(darkest)).colour.mean() - darkest.mean()) < 1
+
+
+@pytest.mark.parametrize("model", released())
+def test_a_scan_of_fewer_bits_is_enlarged_as_if_it_had_all(photo: np.ndarray, model: str) -> None:
+    upscaler = Upscaler(Options(model=model, precision="float32"))
+    full = photo[:48, :48].astype(np.uint16) * 257
+    sr = upscaler.upscale(Picture(full)).colour
+    for bits in (8, 10, 12, 14):
+        scan = upscaler.upscale(Picture(full >> (16 - bits))).colour
+        assert 2 ** (bits - 1) <= scan.max() < 2**bits
+        assert np.abs(scan - sr / 2 ** (16 - bits)).mean() < 2**bits / 256
+
+
+def test_what_8_bits_hold_is_enlarged_alike_in_16(photo: np.ndarray) -> None:
+    upscaler = Upscaler(Options(precision="float32"))
+    assert photo[:48, :48].max() >= 128
+    sixteen = upscaler.upscale(Picture(photo[:48, :48].astype(np.uint16))).colour
+    np.testing.assert_allclose(sixteen, upscaler.upscale(Picture(photo[:48, :48])).colour, atol=1)
+
+
+def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
+    """Some of them are much darker than the others."""
+    scan = photo[:48, :96].astype(np.uint16) * 4
+    scan[:, :48] //= 16
+    upscaler = Upscaler(Options(precision="float32", tile=96, halo=99))
+    sr = upscaler.upscale(Picture(scan)).colour
+    upscaler.tile, upscaler._window_budget = 16, 1
+    np.testing.assert_allclose(upscaler.upscale(Picture(scan)).colour, sr, atol=1)
