@@ -149,6 +149,19 @@ def load_generator(path: Path) -> Generator:
     return generator
 
 
+def load_discriminator(discriminator: keras.Model, path: Path) -> None:
+    """Give a discriminator the weights saved at `path`, of which, too, only numbers are read.
+
+    Raises:
+        SrganError: The file is damaged, or not a discriminator of this program.
+    """
+    try:
+        discriminator.load_weights(path)
+    except Exception as error:
+        hint = "take it away to start with a new discriminator"
+        raise SrganError(f"{path}: not the weights of a discriminator, or damaged ({reason(error)})", hint) from error
+
+
 def interpolated(pixel: Generator, adversarial: Generator, strength: float) -> Generator:
     """A generator between two, whose every number is (1 - strength) pixel + strength adversarial.
 
@@ -186,7 +199,53 @@ class LossWeights:
     colour: float = 0.0
 
 
-class SRGAN(keras.Model):
+class Discrimination(keras.Model):
+    """A generator, as it is, and a discriminator that `keras.Model.fit` trains to tell its SR from HR.
+
+    Args:
+        generator: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3); to be set not trainable.
+        discriminator: HR or SR -> probabilities of being HR.
+    """
+
+    def __init__(self, generator: Generator, discriminator: keras.Model) -> None:
+        super().__init__(name="srgan")
+        self.generator, self.discriminator = generator, discriminator
+        self._means = {name: keras.metrics.Mean(name=name) for name in self._mean_names()}
+        self._total = ReplicaLoss(lambda _, total: total)
+        self.built = True
+
+    def call(self, lr: Any, training: bool | None = None) -> Any:
+        """The generator."""
+        return self.generator(lr, training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
+    ) -> Any:
+        """The least-squares loss of what the discriminator says of HR and of SR, a scalar."""
+        del x, sample_weight
+        return self._scaled(self._discriminator_loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training))
+
+    def _discriminator_loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
+        d_hr = self.discriminator(hr, training=training)
+        d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
+        d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))
+        self._note(d_loss=d_loss, d_hr=ops.mean(d_hr), d_sr=ops.mean(d_sr))
+        return d_loss
+
+    def _mean_names(self) -> tuple[str, ...]:
+        return ("d_loss", "d_hr", "d_sr")
+
+    def _note(self, **values: Any) -> None:
+        for name, value in values.items():
+            self._means[name].update_state(value)
+
+    def _scaled(self, loss: Any) -> Any:
+        """A loss as Keras minimises it."""
+        loss = ops.reshape(loss, (1,))
+        return self._total(loss, loss)
+
+
+class SRGAN(Discrimination):
     """Both networks as one model that `keras.Model.fit` trains: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
 
     One step is one pass of the generator and one optimizer update. The loss is the sum of the generator's and the
@@ -207,17 +266,8 @@ class SRGAN(keras.Model):
         content: Loss,
         weights: LossWeights | None = None,
     ) -> None:
-        super().__init__(name="srgan")
-        self.generator, self.discriminator = generator, discriminator
+        super().__init__(generator, discriminator)
         self._content, self._weights = content, weights or LossWeights()
-        names = ("g_loss", "content", "adversarial", "d_loss", "d_hr", "d_sr")
-        self._means = {name: keras.metrics.Mean(name=name) for name in names}
-        self._total = ReplicaLoss(lambda _, total: total)
-        self.built = True
-
-    def call(self, lr: Any, training: bool | None = None) -> Any:
-        """The generator."""
-        return self.generator(lr, training=training)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
@@ -233,14 +283,11 @@ class SRGAN(keras.Model):
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
         if weights.colour:
             g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE, SCALE)))
-        d_hr = self.discriminator(hr, training=training)
-        d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
-        d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))
-        values = (g_loss, content, adversarial, d_loss, ops.mean(d_hr), ops.mean(d_sr))
-        for mean, value in zip(self._means.values(), values, strict=True):
-            mean.update_state(value)
-        total = ops.reshape(g_loss + d_loss, (1,))
-        return self._total(total, total)
+        self._note(g_loss=g_loss, content=content, adversarial=adversarial)
+        return self._scaled(g_loss + self._discriminator_loss(hr, sr, training))
+
+    def _mean_names(self) -> tuple[str, ...]:
+        return ("g_loss", "content", "adversarial", *super()._mean_names())
 
     def _discriminate_as_constant(self, sr: Any) -> Any:
         """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""

@@ -18,8 +18,8 @@ from srgan_cli.released import released
 Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
 Precision = Literal["float32", "bfloat16", "float16"]
-Stage = Literal["pretrain", "adversarial"]
-STAGES: tuple[Stage, ...] = ("pretrain", "adversarial")
+Stage = Literal["pretrain", "discriminator", "adversarial"]
+STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
 HR_MULTIPLE = 16  # the strides of the discriminator
 
 
@@ -54,6 +54,9 @@ class TrainOptions(DataOptions):
 
     pretrain_steps: int = option(0, "Steps of the first stage, on pixels.", 0)
     pixel_loss: Literal["mse", "l1"] = option("mse", "The loss of the first stage.")
+    discriminator_steps: int = option(
+        0, "Steps of the discriminator alone before the second stage, if --from has been adversarial.", 0
+    )
     steps: int = option(20_000, "Steps of the second stage, adversarial.", 0)
     content_loss: Literal["vgg", "cosine", "mse"] = option(
         "vgg", "What the second stage compares: one layer of VGG19, directions of features of five, or pixels."
@@ -93,7 +96,7 @@ class TrainOptions(DataOptions):
         Raises:
             UsageError: A value makes no sense.
         """
-        if self.steps == self.pretrain_steps == 0:
+        if not any(self.steps_of(stage) for stage in STAGES):
             raise UsageError("steps and pretrain_steps are both 0", "give one of them some")
         if self.hr_size % HR_MULTIPLE:
             raise UsageError(f"hr_size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
@@ -104,7 +107,8 @@ class TrainOptions(DataOptions):
 
     def steps_of(self, stage: Stage) -> int:
         """Steps of a stage."""
-        return self.pretrain_steps if stage == "pretrain" else self.steps
+        steps = {"pretrain": self.pretrain_steps, "discriminator": self.discriminator_steps, "adversarial": self.steps}
+        return steps[stage]
 
     def end_of_interval(self, stage: Stage, step: int) -> int:
         """The next step of a stage at which something is due."""

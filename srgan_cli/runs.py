@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from srgan_cli.errors import SrganError
 from srgan_cli.files import check_can_be_made, remove_stale, replacing
@@ -24,7 +25,7 @@ class Record:
     """A report.
 
     Attributes:
-        stage: `pretrain` or `adversarial`.
+        stage: `pretrain`, `discriminator` or `adversarial`.
         step: Steps done in this stage.
         values: By column of log.csv: means over the steps since the last report, and scores after a validation.
     """
@@ -172,11 +173,11 @@ class RunFolder:
         """The backups, newest first."""
         found = []
         for path in self._backups.glob("*.weights.h5"):
-            match = re.fullmatch(r"(pretrain|adversarial)-(\d+)\.weights\.h5", path.name)
+            match = re.fullmatch(rf"({'|'.join(STAGES)})-(\d+)\.weights\.h5", path.name)
             if match:
-                found.append(Backup(STAGES[match[1] == "adversarial"], int(match[2]), path))
+                found.append(Backup(cast(Stage, match[1]), int(match[2]), path))
         return sorted(found, key=lambda backup: _order(backup.stage, backup.step), reverse=True)
 
 
-def _order(stage: str, step: int) -> tuple[bool, int]:
-    return stage == "adversarial", step
+def _order(stage: str, step: int) -> tuple[int, int]:
+    return STAGES.index(stage), step

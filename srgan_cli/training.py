@@ -1,4 +1,4 @@
-"""Training: two stages of ordinary `keras.Model.fit`, which can be stopped at any moment and resumed.
+"""Training: stages of ordinary `keras.Model.fit`, which can be stopped at any moment and resumed.
 
 It goes in intervals of `report_every` steps, each one call of `fit`: between them everything is in a consistent state
 on every backend, and that is where reports, samples, validations and backups are written.
@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,19 +22,12 @@ from srgan_cli.device import Replicas, computing_in, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.fitting import Watch, fit
-from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
-from srgan_cli.model import (
-    SRGAN,
-    Generator,
-    GeneratorConfig,
-    LossWeights,
-    build_discriminator,
-    load_generator,
-)
-from srgan_cli.optimization import batch_norms, make_optimizer
+from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
+from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.released import find_weights
 from srgan_cli.runs import Backup, Record, RunFolder
+from srgan_cli.stages import build_stage, choose_trainable, stage_losses
 from srgan_cli.summaries import Summaries
 from srgan_cli.validation import Validation
 
@@ -92,16 +86,13 @@ class _Training:
         self.discriminator = build_discriminator()
         if start:
             self.generator.set_weights(start.get_weights())
+            self._start_discriminator(find_weights(str(options.start)).with_name("discriminator.keras"))
         synchronized = replicas.synchronized > 1
-        for norm in batch_norms(self.generator):
-            norm.trainable = options.batch_norm == "train"
         for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
             norm.synchronized = synchronized  # replicas see one batch together
         self.validation = Validation(self.options, self.pictures, self.generator)
         self._name_unusable()
-        self.contents: dict[Stage, Loss] = {"pretrain": pixel_loss(options)}
-        if options.steps:
-            self.contents["adversarial"] = content_loss(options)
+        self.losses = stage_losses(options)
         self.collapsed_for, self.backed_up_at = 0, time.monotonic()
 
     def run_stage(self, stage: Stage) -> bool:
@@ -109,7 +100,7 @@ class _Training:
         newest = self.run.backups()[:1]
         if newest and STAGES.index(newest[0].stage) > STAGES.index(stage):
             return True
-        self.content = self.contents[stage]
+        self.content = self.losses[stage]
         model = self._build(stage)
         step = self._restore(model, stage)
         self.generator.split_tail()
@@ -134,6 +125,12 @@ class _Training:
             self._attempt(self.summaries.close)
         return True
 
+    def _start_discriminator(self, beside: Path) -> None:
+        """Take over the discriminator beside the generator that was started from, if there is one."""
+        if beside.is_file():
+            load_discriminator(self.discriminator, beside)
+            self.listener.line(f"the discriminator starts from {beside}")
+
     def _open_summaries(self, step: int) -> None:
         if self.run.writes:
             self.summaries = Summaries(self.run.path / "logs", step + 1, self.generator, self.discriminator)
@@ -147,18 +144,10 @@ class _Training:
                     self.listener.line(f"left out: {why} ({len(self.named)} so far)")
 
     def _build(self, stage: Stage) -> keras.Model:
-        """The model of a stage, compiled: its optimizer has the variables that backups hold."""
-        options, optimizer = self.options, make_optimizer(self.options, self.options.steps_of(stage))
+        choose_trainable(stage, self.options, self.generator)
+        model = build_stage(stage, self.options, self.generator, self.discriminator, self.content)
         if stage == "pretrain":
-            model, loss = self.generator, ReplicaLoss(self.content)
-        else:
-            weights = LossWeights(
-                adversarial=options.adversarial_weight, pixel=options.pixel_weight, colour=options.colour_weight
-            )
-            model, loss = SRGAN(self.generator, self.discriminator, self.content, weights), None
-        model.compile(optimizer=optimizer, loss=loss)
-        model.optimizer.build(model.trainable_variables)
-        if loss:  # else Keras builds it in the first `fit` with a batch that, on JAX, it then puts behind the others
+            # Else Keras builds its loss in the first `fit` with a batch that, on JAX, it then puts behind the others.
             hr = self.validation.hr[:1]
             model.compute_loss(y=hr, y_pred=hr)
         return model
@@ -187,7 +176,7 @@ class _Training:
         return True
 
     def _global_step(self, stage: Stage, step: int) -> int:
-        return step + (self.options.pretrain_steps if stage == "adversarial" else 0)
+        return step + sum(self.options.steps_of(before) for before in STAGES[: STAGES.index(stage)])
 
     def _run_interval(self, model: keras.Model, stage: Stage, step: int, until: int) -> Record:
         """One `fit`."""
@@ -272,14 +261,14 @@ class _Training:
         return weights
 
     def _put_averages(self, model: keras.Model) -> None:
-        if self.options.average:
-            adam = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in loss scaling
+        adam = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in loss scaling
+        if adam.use_ema:
             adam.put_averages_into(model.trainable_variables)
 
     def _watch_discriminator(self, record: Record, steps: int) -> None:
         """Warn once when the discriminator has been right about everything for long."""
         before = self.collapsed_for
-        collapsed = record.values.get("d_loss", math.inf) < COLLAPSED
+        collapsed = record.stage == "adversarial" and record.values.get("d_loss", math.inf) < COLLAPSED
         self.collapsed_for = before + steps if collapsed else 0
         if before < COLLAPSED_STEPS <= self.collapsed_for:
             self.listener.line(

@@ -25,6 +25,7 @@ LAYERS = (
         "losses",
         "lpips",
         "optimization",
+        "stages",
         "summaries",
     },
     {"upscaling", "batch", "validation", "training", "evaluation", "tables", "report"},

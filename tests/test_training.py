@@ -22,12 +22,20 @@ from keras import ops
 from PIL import Image
 
 import srgan_cli
-from srgan_cli import fitting, images, training
+from srgan_cli import fitting, images, stages, training
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.model import SRGAN, Generator, GeneratorConfig, LossWeights, build_discriminator, load_generator
-from srgan_cli.options import TrainOptions
+from srgan_cli.model import (
+    SRGAN,
+    Generator,
+    GeneratorConfig,
+    LossWeights,
+    build_discriminator,
+    load_discriminator,
+    load_generator,
+)
+from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.training import Listener, train
 
@@ -111,16 +119,16 @@ def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: 
     assert large.shape == (32, 32, 3)
 
 
-@pytest.mark.parametrize("steps", [1, 5, 7])
+@pytest.mark.parametrize("steps", [1, 5, 9, 11])
 def test_a_resumed_run_continues_as_if_never_stopped(options: TrainOptions, tmp_path: Path, steps: int) -> None:
-    options = replace(options, average=0.9, schedule="cosine", warmup_steps=1)
+    options = replace(options, discriminator_steps=4, average=0.9, schedule="cosine", warmup_steps=1)
     whole, _ = run(options, tmp_path / "whole")
     first, lines = run(options, tmp_path / "parts", after(steps))
     assert any("go on with --resume" in line for line in lines)
     rest, lines = run(options, tmp_path / "parts")
     assert sum(line.startswith("resumed after step") for line in lines) >= 1
     steps_done = [(record.stage, record.step) for record in first + rest]
-    assert steps_done == sorted(set(steps_done), key=lambda done: (done[0] == "adversarial", done[1]))  # none twice
+    assert steps_done == sorted(set(steps_done), key=lambda done: (STAGES.index(done[0]), done[1]))  # none twice
     assert_same_losses(losses(rest)[-1:], losses(whole)[-1:])
     for one, other in zip(*(weights_of(tmp_path / name) for name in ("whole", "parts")), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
@@ -128,6 +136,35 @@ def test_a_resumed_run_continues_as_if_never_stopped(options: TrainOptions, tmp_
 
 def weights_of(folder: Path) -> list[np.ndarray]:
     return load_generator(folder / "generator.keras").get_weights()
+
+
+def discriminator_of(folder: Path) -> list[np.ndarray]:
+    discriminator = build_discriminator()
+    load_discriminator(discriminator, folder / "discriminator.keras")
+    return discriminator.get_weights()
+
+
+def test_the_discriminator_learns_alone(options: TrainOptions, tmp_path: Path) -> None:
+    run(replace(options, steps=0), tmp_path / "first")
+    alone = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=0, discriminator_steps=20)
+    records, lines = run(replace(alone, average=0.9), tmp_path / "alone")
+    assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
+    assert {record.stage for record in records} == {"discriminator"}
+    assert records[-1].values["d_loss"] < 0.7 * records[0].values["d_loss"]
+    for before, after in zip(weights_of(tmp_path / "first"), weights_of(tmp_path / "alone"), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOptions, tmp_path: Path) -> None:
+    run(options, tmp_path / "first")
+    more = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=2, learning_rate=0.0)
+    run(more, tmp_path / "more")
+    for before, after in zip(discriminator_of(tmp_path / "first"), discriminator_of(tmp_path / "more"), strict=True):
+        if before.ndim > 1:  # the batch norms' statistics go on
+            np.testing.assert_array_equal(before, after)
+    (tmp_path / "first" / "discriminator.keras").write_bytes(b"broken")
+    with pytest.raises(SrganError, match="not the weights of a discriminator, or damaged"):
+        run(more, tmp_path / "broken")
 
 
 def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_path: Path) -> None:
@@ -213,7 +250,7 @@ def test_half_precision_trains_and_releases_float32(
         trained.append(SRGAN(*parts))
         return trained[0]
 
-    monkeypatch.setattr(training, "SRGAN", build)
+    monkeypatch.setattr(stages, "SRGAN", build)
     options = replace(options, precision=precision, generator_precision=of_generator, average=0.5)
     records, _ = run(options, tmp_path / "run")
     (model,) = trained
@@ -292,7 +329,7 @@ def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
-    options = replace(options, pretrain_steps=20, steps=20, pixel_weight=0.1, colour_weight=0.1)
+    options = replace(options, pretrain_steps=20, discriminator_steps=6, steps=20, pixel_weight=0.1, colour_weight=0.1)
     for name in ("whole", "killed"):
         RunFolder(tmp_path / name).prepare(options)
     command = [sys.executable, "-m", "srgan_cli", "train", "--resume"]
@@ -302,7 +339,7 @@ def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend:
     process = subprocess.Popen(
         [*command, tmp_path / "killed"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    killed_after = random.randrange(2, 18)  # reports, anywhere in either stage
+    killed_after = random.randrange(2, 21)  # reports, anywhere in any stage
     while process.poll() is None and len(RunFolder(tmp_path / "killed").read_log()) < killed_after:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

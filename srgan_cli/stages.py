@@ -1,0 +1,54 @@
+"""What each stage of training minimises, in which model, and which layers learn in it."""
+
+from dataclasses import replace
+
+import keras
+
+from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
+from srgan_cli.model import SRGAN, Discrimination, Generator, LossWeights
+from srgan_cli.optimization import batch_norms, make_optimizer
+from srgan_cli.options import STAGES, Stage, TrainOptions
+
+
+def stage_losses(options: TrainOptions) -> dict[Stage, Loss]:
+    """How far SR is from HR, by stage; the discriminator's stage does not minimise it.
+
+    Raises:
+        SrganError: The weights that the content loss needs are not there.
+    """
+    losses: dict[Stage, Loss] = {stage: pixel_loss(options) for stage in STAGES}
+    if options.steps:
+        losses["adversarial"] = content_loss(options)
+    return losses
+
+
+def choose_trainable(stage: Stage, options: TrainOptions, generator: Generator) -> None:
+    """Hold the generator as it is while the discriminator learns alone, and its batch norms if they are frozen."""
+    generator.trainable = stage != "discriminator"
+    for norm in batch_norms(generator):
+        norm.trainable = stage != "discriminator" and options.batch_norm == "train"
+
+
+def build_stage(
+    stage: Stage, options: TrainOptions, generator: Generator, discriminator: keras.Model, loss: Loss
+) -> keras.Model:
+    """The model of a stage, LR -> SR, compiled: its optimizer has the variables that backups hold.
+
+    Args:
+        stage: Which one; its layers must have been chosen.
+        options: Of the run.
+        generator: Of the run.
+        discriminator: Of the run.
+        loss: The stage's, from `stage_losses`.
+    """
+    if stage == "pretrain":
+        model, minimised = generator, ReplicaLoss(loss)
+    elif stage == "discriminator":
+        model, minimised = Discrimination(generator, discriminator), None
+        options = replace(options, average=0.0)  # which would be of hardly more steps than it looks back on
+    else:
+        weights = LossWeights(options.adversarial_weight, options.pixel_weight, options.colour_weight)
+        model, minimised = SRGAN(generator, discriminator, loss, weights), None
+    model.compile(optimizer=make_optimizer(options, options.steps_of(stage)), loss=minimised)
+    model.optimizer.build(model.trainable_variables)
+    return model
