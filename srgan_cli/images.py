@@ -53,7 +53,7 @@ def used_range(pixels: np.ndarray) -> float:
     """The part of their range that pixels use, in whole bits: 4095/65535 for a 12-bit scan; always 1 with 8 bits."""
     if pixels.dtype == np.uint8:
         return 1.0
-    return (2 ** int(pixels.max()).bit_length() - 1) / np.iinfo(pixels.dtype).max
+    return (2 ** max(1, int(pixels.max()).bit_length()) - 1) / np.iinfo(pixels.dtype).max
 
 
 def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
@@ -63,7 +63,7 @@ def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
 
 
 def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any], used: float = 1.0) -> np.ndarray:
-    """Float [-1, 1] -> that part of the range of uint8 or uint16, same shape: clipped and rounded to the nearest."""
+    """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the used part of their range, rounded."""
     half_range = used * np.iinfo(dtype).max / 2
     return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
 
@@ -166,7 +166,7 @@ def from_array(array: np.ndarray) -> Picture:
 
     Args:
         array: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGB and alpha; uint8 or
-            uint16, full range.
+            uint16.
 
     Raises:
         SrganError: Another shape or dtype, or no pixels.

@@ -1,4 +1,4 @@
-"""The networks: generator, discriminator, and `SRGAN`, which trains both; saving and loading.
+"""The networks: generator, discriminator, and the models that train them; saving and loading.
 
 After Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
 CVPR 2017 (https://arxiv.org/abs/1609.04802), Figure 4. Tensors are (batch, height, width, channels), float,
@@ -200,17 +200,21 @@ class LossWeights:
 
 
 class Discrimination(keras.Model):
-    """A generator, as it is, and a discriminator that `keras.Model.fit` trains to tell its SR from HR.
+    """A generator and a discriminator that `keras.Model.fit` trains to tell SR from HR: LR -> SR.
+
+    The loss has no gradient for the generator.
 
     Args:
-        generator: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3); to be set not trainable.
+        generator: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
         discriminator: HR or SR -> probabilities of being HR.
     """
+
+    mean_names: tuple[str, ...] = ("d_loss", "d_hr", "d_sr")
 
     def __init__(self, generator: Generator, discriminator: keras.Model) -> None:
         super().__init__(name="srgan")
         self.generator, self.discriminator = generator, discriminator
-        self._means = {name: keras.metrics.Mean(name=name) for name in self._mean_names()}
+        self._means = {name: keras.metrics.Mean(name=name) for name in self.mean_names}
         self._total = ReplicaLoss(lambda _, total: total)
         self.built = True
 
@@ -223,7 +227,7 @@ class Discrimination(keras.Model):
     ) -> Any:
         """The least-squares loss of what the discriminator says of HR and of SR, a scalar."""
         del x, sample_weight
-        return self._scaled(self._discriminator_loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training))
+        return self._minimised(self._discriminator_loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training))
 
     def _discriminator_loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
         d_hr = self.discriminator(hr, training=training)
@@ -232,14 +236,11 @@ class Discrimination(keras.Model):
         self._note(d_loss=d_loss, d_hr=ops.mean(d_hr), d_sr=ops.mean(d_sr))
         return d_loss
 
-    def _mean_names(self) -> tuple[str, ...]:
-        return ("d_loss", "d_hr", "d_sr")
-
     def _note(self, **values: Any) -> None:
         for name, value in values.items():
             self._means[name].update_state(value)
 
-    def _scaled(self, loss: Any) -> Any:
+    def _minimised(self, loss: Any) -> Any:
         """A loss as Keras minimises it."""
         loss = ops.reshape(loss, (1,))
         return self._total(loss, loss)
@@ -258,6 +259,8 @@ class SRGAN(Discrimination):
         content: (HR, SR) -> the content loss, a scalar: of features or of pixels.
         weights: Of the parts of the perceptual loss.
     """
+
+    mean_names = ("g_loss", "content", "adversarial", *Discrimination.mean_names)
 
     def __init__(
         self,
@@ -284,10 +287,7 @@ class SRGAN(Discrimination):
         if weights.colour:
             g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE, SCALE)))
         self._note(g_loss=g_loss, content=content, adversarial=adversarial)
-        return self._scaled(g_loss + self._discriminator_loss(hr, sr, training))
-
-    def _mean_names(self) -> tuple[str, ...]:
-        return ("g_loss", "content", "adversarial", *super()._mean_names())
+        return self._minimised(g_loss + self._discriminator_loss(hr, sr, training))
 
     def _discriminate_as_constant(self, sr: Any) -> Any:
         """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""

@@ -55,7 +55,7 @@ class TrainOptions(DataOptions):
     pretrain_steps: int = option(0, "Steps of the first stage, on pixels.", 0)
     pixel_loss: Literal["mse", "l1"] = option("mse", "The loss of the first stage.")
     discriminator_steps: int = option(
-        0, "Steps of the discriminator alone before the second stage, if --from has been adversarial.", 0
+        0, "Steps of the discriminator alone before the second stage, for a --from trained adversarially.", 0
     )
     steps: int = option(20_000, "Steps of the second stage, adversarial.", 0)
     content_loss: Literal["vgg", "cosine", "mse"] = option(
@@ -83,7 +83,9 @@ class TrainOptions(DataOptions):
     )
     filters: int = option(64, "Channels of the generator's residual blocks, if it does not start from another.", 1)
     residual_blocks: int = option(16, "Their number, likewise.", 1)
-    start: str | None = option(None, "A generator to start from: a released name, a .keras file or a run.")
+    start: str | None = option(
+        None, "A generator to start from: a released name, a .keras file, or a run with its discriminator."
+    )
     validation: str | None = option(None, "Pictures for samples and validation; else some of the training pictures.")
     report_every: int = option(20, "Steps between reports.", 1)
     sample_every: int = option(100, "Steps between sample sheets.", 1)
@@ -97,7 +99,7 @@ class TrainOptions(DataOptions):
             UsageError: A value makes no sense.
         """
         if not any(self.steps_of(stage) for stage in STAGES):
-            raise UsageError("steps and pretrain_steps are both 0", "give one of them some")
+            raise UsageError("steps, pretrain_steps and discriminator_steps are all 0", "give one of them some")
         if self.hr_size % HR_MULTIPLE:
             raise UsageError(f"hr_size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
         for name in ("beta_1", "average"):

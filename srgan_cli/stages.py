@@ -22,33 +22,40 @@ def stage_losses(options: TrainOptions) -> dict[Stage, Loss]:
     return losses
 
 
-def choose_trainable(stage: Stage, options: TrainOptions, generator: Generator) -> None:
-    """Hold the generator as it is while the discriminator learns alone, and its batch norms if they are frozen."""
-    generator.trainable = stage != "discriminator"
-    for norm in batch_norms(generator):
-        norm.trainable = stage != "discriminator" and options.batch_norm == "train"
-
-
 def build_stage(
     stage: Stage, options: TrainOptions, generator: Generator, discriminator: keras.Model, loss: Loss
 ) -> keras.Model:
     """The model of a stage, LR -> SR, compiled: its optimizer has the variables that backups hold.
 
     Args:
-        stage: Which one; its layers must have been chosen.
+        stage: Which one.
         options: Of the run.
         generator: Of the run.
         discriminator: Of the run.
         loss: The stage's, from `stage_losses`.
     """
+    _choose_trainable(stage, options, generator)
     if stage == "pretrain":
         model, minimised = generator, ReplicaLoss(loss)
     elif stage == "discriminator":
         model, minimised = Discrimination(generator, discriminator), None
-        options = replace(options, average=0.0)  # which would be of hardly more steps than it looks back on
+        options = replace(options, average=0.0)  # else the stage would end with the discriminator's average
     else:
         weights = LossWeights(options.adversarial_weight, options.pixel_weight, options.colour_weight)
         model, minimised = SRGAN(generator, discriminator, loss, weights), None
     model.compile(optimizer=make_optimizer(options, options.steps_of(stage)), loss=minimised)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _choose_trainable(stage: Stage, options: TrainOptions, generator: Generator) -> None:
+    """Hold the generator as it is while the discriminator learns alone.
+
+    Its batch norms go by the statistics that they will go by in the next stage, so that SR is what it will be there.
+    """
+    learns = stage != "discriminator"
+    generator.trainable = learns
+    for norm in batch_norms(generator):
+        norm.trainable = options.batch_norm == "train"
+        for variable in (norm.gamma, norm.beta):
+            variable.trainable = learns and norm.trainable

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -27,7 +26,7 @@ from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.released import find_weights
 from srgan_cli.runs import Backup, Record, RunFolder
-from srgan_cli.stages import build_stage, choose_trainable, stage_losses
+from srgan_cli.stages import build_stage, stage_losses
 from srgan_cli.summaries import Summaries
 from srgan_cli.validation import Validation
 
@@ -66,27 +65,27 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     keras.utils.set_random_seed(options.seed % 2**32)
     with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
         training = _Training(options, run, listener, replicas)
-        return all(training.run_stage(stage) for stage in STAGES if options.steps_of(stage))
+        return all(training.run_stage(stage) for stage in STAGES)
 
 
 class _Training:
-    """What both stages share: the networks, the pictures and the run."""
+    """What the stages share: the networks, the pictures and the run."""
 
     def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, replicas: Replicas) -> None:
         self.run, self.listener, self.replicas = run, listener, replicas
         self.pictures = Pictures(options.data, int(options.cache * 2**30))
         self.named: set[str] = set()
         options = replace(options, sampling=settle_sampling(options, self.pictures, listener.line))
+        self.discriminator = build_discriminator()  # before what draws seeds and is left out on resume
         start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
         if start:
             options = replace(options, **asdict(start.settings))
         self.options = options
         with computing_in(options.generator_precision or options.precision):
             self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
-        self.discriminator = build_discriminator()
         if start:
             self.generator.set_weights(start.get_weights())
-            self._start_discriminator(find_weights(str(options.start)).with_name("discriminator.keras"))
+        self._start_discriminator()
         synchronized = replicas.synchronized > 1
         for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
             norm.synchronized = synchronized  # replicas see one batch together
@@ -97,8 +96,9 @@ class _Training:
 
     def run_stage(self, stage: Stage) -> bool:
         """Do what is left of a stage. False if it was stopped."""
-        newest = self.run.backups()[:1]
-        if newest and STAGES.index(newest[0].stage) > STAGES.index(stage):
+        newest = [backup.stage for backup in self.run.backups()[:1]]
+        over = newest and STAGES.index(newest[0]) > STAGES.index(stage)
+        if over or (newest != [stage] and not self.options.steps_of(stage)):
             return True
         self.content = self.losses[stage]
         model = self._build(stage)
@@ -125,8 +125,16 @@ class _Training:
             self._attempt(self.summaries.close)
         return True
 
-    def _start_discriminator(self, beside: Path) -> None:
-        """Take over the discriminator beside the generator that was started from, if there is one."""
+    def _start_discriminator(self) -> None:
+        """Take over that of the run that was started from, as long as there are no backups of one."""
+        options, backups = self.options, self.run.backups()
+        needed = options.discriminator_steps or options.steps
+        if not (options.start and needed) or (backups and backups[0].stage != "pretrain"):
+            return
+        try:
+            beside = find_weights(options.start).with_name("discriminator.keras")
+        except SrganError:
+            return  # deleted since this run began
         if beside.is_file():
             load_discriminator(self.discriminator, beside)
             self.listener.line(f"the discriminator starts from {beside}")
@@ -144,7 +152,6 @@ class _Training:
                     self.listener.line(f"left out: {why} ({len(self.named)} so far)")
 
     def _build(self, stage: Stage) -> keras.Model:
-        choose_trainable(stage, self.options, self.generator)
         model = build_stage(stage, self.options, self.generator, self.discriminator, self.content)
         if stage == "pretrain":
             # Else Keras builds its loss in the first `fit` with a batch that, on JAX, it then puts behind the others.
@@ -246,10 +253,12 @@ class _Training:
             self.summaries.sheet(self._global_step(record.stage, record.step), sheet)
         if validate:
             record.values.update(self.validation.score(sr, self.content))
-            best = self.replicas.agree(record.values["validation"] < self.best)
+            alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
+            best = self.replicas.agree(alone or record.values["validation"] < self.best)
             for folder in ("", "best/")[: 1 + best]:
                 self.run.write(f"{folder}generator.keras", self.validation.released.save)
-                self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
+                if record.stage != "pretrain":  # where it has learned nothing yet
+                    self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
             self.best = min(self.best, record.values["validation"])
 
     def _averaged_weights(self, model: keras.Model) -> list[Any]:
@@ -273,8 +282,8 @@ class _Training:
         if before < COLLAPSED_STEPS <= self.collapsed_for:
             self.listener.line(
                 f"warning: the discriminator's loss has been at zero for {self.collapsed_for} steps, so the generator"
-                " learns nothing from it; start again with more --pretrain-steps, a lower --learning-rate, or a larger"
-                " --batch-size"
+                " learns nothing from it; start again with more --pretrain-steps, fewer --discriminator-steps, a lower"
+                " --learning-rate, or a larger --batch-size"
             )
 
 

@@ -82,20 +82,24 @@ class Upscaler:
                 further passes and an antialiased reduction.
         """
         lr_size = picture.colour.shape[:2]
-        used = images.used_range(picture.colour)  # of the whole, so that all windows agree
         size = size or Size()
         wanted = size.of(*lr_size)
         edge = self.halo if self._seamless else 0
         if edge:
             around = ((edge, edge), (edge, edge), (0, 0))
             picture = images.map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
+        picture = replace(picture, colour=bleed(picture))
+        used = images.used_range(picture.colour)  # of the whole, so that all windows agree
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
             return images.map_planes(self._pass(picture, used, on_pixels), lambda pixels: pixels[inner])
         sr = to_16_bits(picture)
         for _ in range(size.passes(*lr_size)):
             sr = self._pass(sr, used, on_pixels)
-        return to_size(sr, *wanted, picture.colour.dtype, edge * SCALE ** size.passes(*lr_size))
+        dtype, margin = picture.colour.dtype, edge * SCALE ** size.passes(*lr_size)
+        result = to_size(sr, *wanted, dtype, margin)
+        np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
+        return result
 
     def _pass(self, picture: Picture, used: float, on_pixels: Callable[[int], None]) -> Picture:
         """The picture, four times as large.
@@ -103,7 +107,7 @@ class Upscaler:
         The network is shown the used part of the colours' range as the whole: it was trained on 256 levels, of which a
         12-bit scan in 16 bits would take up 16.
         """
-        colour = self._enlarge(bleed(picture), used, on_pixels)
+        colour = self._enlarge(picture.colour, used, on_pixels)
         alpha = picture.alpha
         if alpha is not None:
             alpha = keep_solid(self._enlarge(alpha, 1.0, on_pixels), alpha)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 
 RECIPES = sorted((ROOT / "weights" / "recipes").glob("*.toml"))
-STEPS = {"pretrain_steps": "--pretrain-steps", "steps": "--steps"}
+STEPS = {"pretrain_steps": "--pretrain-steps", "discriminator_steps": "--discriminator-steps", "steps": "--steps"}
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_twenty_steps_of_a_recipe(recipe: Path, tmp_path: Path) -> None:
     options = tomllib.loads(recipe.read_text())
     vgg = SHARED / "vgg19" / "vgg19_notop.h5"
     features = ["--vgg-weights", str(vgg)] if vgg.exists() else ["--content-loss", "mse"]
-    lengths = [part for name, flag in STEPS.items() if options[name] for part in (flag, "20")]
+    lengths = [part for name, flag in STEPS.items() if options.get(name) for part in (flag, "20")]
     pictures = ["--data", str(PHOTO.parent), "--from", options.get("start", "srresnet")]
     arguments = [
         "--config",

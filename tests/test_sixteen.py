@@ -16,6 +16,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
 from srgan_cli.released import released
+from srgan_cli.sizes import Size
 from srgan_cli.upscaling import Options, Upscaler
 
 
@@ -121,7 +122,7 @@ def test_signed_numbers_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.ndarray, channels: int) -> None:
-    darkest = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 2 % 256
+    darkest = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 2
     colour = (photo[..., :channels] // 3 + 40).astype(np.uint16) * 8
     images.write_picture(Picture(colour), tmp_path / "in.png")
     upscaler = Upscaler(Options(precision="float32"))
@@ -155,9 +156,24 @@ def test_what_8_bits_hold_is_enlarged_alike_in_16(photo: np.ndarray) -> None:
 
 def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
     """Some of them are much darker than the others."""
-    scan = photo[:48, :96].astype(np.uint16) * 4
-    scan[:, :48] //= 16
-    upscaler = Upscaler(Options(precision="float32", tile=96, halo=99))
+    scan = photo[:48].astype(np.uint16) * 4
+    scan[:, :120] //= 16
+    upscaler = Upscaler(Options(precision="float32", tile=192, halo=99))
     sr = upscaler.upscale(Picture(scan)).colour
     upscaler.tile, upscaler._window_budget = 16, 1
     np.testing.assert_allclose(upscaler.upscale(Picture(scan)).colour, sr, atol=1)
+
+
+def test_a_scan_stays_within_its_bits_at_any_size(photo: np.ndarray) -> None:
+    scan = np.where(photo[:24, :24] > 100, 4095, 0).astype(np.uint16)
+    sr = Upscaler(Options(precision="float32")).upscale(Picture(scan), size=Size(scale=2.5))
+    assert sr.colour.max() == 4095
+
+
+def test_what_transparency_hides_is_no_light(photo: np.ndarray) -> None:
+    scan, alpha = photo[:24, :24].astype(np.uint16) * 2, np.full((24, 24, 1), 65535, np.uint16)
+    alpha[:, 12:] = 0
+    upscaler = Upscaler(Options(precision="float32"))
+    dark = upscaler.upscale(Picture(scan, alpha)).colour
+    scan[:, 12:] = 65535
+    np.testing.assert_array_equal(upscaler.upscale(Picture(scan, alpha)).colour, dark)

@@ -1,4 +1,4 @@
-"""Both stages on small real pictures: what they learn, what they write, and that nothing is lost."""
+"""The stages on small real pictures: what they learn, what they write, and that nothing is lost."""
 
 import csv
 import errno
@@ -35,6 +35,7 @@ from srgan_cli.model import (
     load_discriminator,
     load_generator,
 )
+from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.training import Listener, train
@@ -147,24 +148,52 @@ def discriminator_of(folder: Path) -> list[np.ndarray]:
 def test_the_discriminator_learns_alone(options: TrainOptions, tmp_path: Path) -> None:
     run(replace(options, steps=0), tmp_path / "first")
     alone = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=0, discriminator_steps=20)
-    records, lines = run(replace(alone, average=0.9), tmp_path / "alone")
-    assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
+    records, lines = run(replace(alone, batch_norm="frozen"), tmp_path / "alone")
+    assert len(lines) == 1  # the first run's has learned nothing, and is no start
     assert {record.stage for record in records} == {"discriminator"}
     assert records[-1].values["d_loss"] < 0.7 * records[0].values["d_loss"]
     for before, after in zip(weights_of(tmp_path / "first"), weights_of(tmp_path / "alone"), strict=True):
         np.testing.assert_array_equal(before, after)
+    for before, after in zip(*(discriminator_of(tmp_path / "alone" / place) for place in (".", "best")), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("batch_norm", ["train", "frozen"])
+def test_the_generator_is_held_as_it_will_be(options: TrainOptions, batch_norm: Any) -> None:
+    generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
+    options = replace(options, batch_norm=batch_norm, discriminator_steps=1)
+    learning = {}
+    for stage in ("discriminator", "adversarial"):
+        model = stages.build_stage(cast(Any, stage), options, generator, discriminator, lambda hr, sr: hr - sr)
+        assert batch_norms(generator)[0].trainable == (batch_norm == "train")  # by the statistics of the batch
+        learning[stage] = {variable.path for variable in model.trainable_variables}
+    assert learning["discriminator"] == {variable.path for variable in discriminator.trainable_variables}
+    norms = {v.path for norm in batch_norms(generator) for v in (norm.gamma, norm.beta)}
+    every = {v.path for v in generator.variables} - {v.path for v in generator.non_trainable_variables} | norms
+    assert learning["adversarial"] - learning["discriminator"] == (every if batch_norm == "train" else every - norms)
 
 
 def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOptions, tmp_path: Path) -> None:
     run(options, tmp_path / "first")
-    more = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=2, learning_rate=0.0)
-    run(more, tmp_path / "more")
-    for before, after in zip(discriminator_of(tmp_path / "first"), discriminator_of(tmp_path / "more"), strict=True):
+    more = replace(options, start=str(tmp_path / "first"), steps=4, learning_rate=0.0)
+    run(more, tmp_path / "more", after(2))
+    _, lines = run(more, tmp_path / "more")
+    assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
+    for before, after_it in zip(discriminator_of(tmp_path / "first"), discriminator_of(tmp_path / "more"), strict=True):
         if before.ndim > 1:  # the batch norms' statistics go on
-            np.testing.assert_array_equal(before, after)
+            np.testing.assert_array_equal(before, after_it)
     (tmp_path / "first" / "discriminator.keras").write_bytes(b"broken")
     with pytest.raises(SrganError, match="not the weights of a discriminator, or damaged"):
         run(more, tmp_path / "broken")
+
+
+def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(options: TrainOptions, tmp_path: Path) -> None:
+    run(replace(options, steps=0), tmp_path / "run")
+    before = weights_of(tmp_path / "run")
+    run(replace(options, pretrain_steps=0, learning_rate=0.0), tmp_path / "run")
+    for old, new in zip(before, weights_of(tmp_path / "run"), strict=True):
+        if old.ndim > 1:
+            np.testing.assert_allclose(old, new, atol=1e-6)
 
 
 def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_path: Path) -> None:
