@@ -23,8 +23,8 @@ __version__ = "0.1.0"
 SCALE = 4
 """SR pixels per LR pixel along one axis."""
 
-DEFAULT_TILE, DEFAULT_HALO = 64, 10
-"""LR pixels: the side of a patch, and the neighbours read around it (the fewest that leave no seam of a grey level)."""
+DEFAULT_TILE, DEFAULT_HALO = 64, 12
+"""LR pixels: the side of a patch, and the neighbours read around it (so that no seam reaches a grey level)."""
 
 DEFAULT_MODEL = "srresnet"
 """The released weights that are used where none are named."""
