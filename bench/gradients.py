@@ -21,7 +21,7 @@ from keras import ops
 from srgan_cli import SCALE
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.losses import content_loss
-from srgan_cli.model import build_discriminator, load_generator
+from srgan_cli.model import build_discriminator, load_discriminator, load_generator
 from srgan_cli.options import TrainOptions
 from srgan_cli.released import find_weights
 
@@ -35,7 +35,7 @@ def main() -> None:
     contents = {name: content_loss(replace(options, content_loss=name)) for name in ("vgg", "cosine")}
     discriminator = build_discriminator()
     if trained:
-        discriminator.load_weights(Path(trained[0]))
+        load_discriminator(discriminator, Path(trained[0]))
     parts: dict[str, Callable[[Any], Any]] = {
         f"content, {options.vgg_layer}": lambda sr: contents["vgg"](hr, sr),
         "content, cosine": lambda sr: contents["cosine"](hr, sr),

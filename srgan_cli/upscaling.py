@@ -14,7 +14,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
 from srgan_cli.memory import available
-from srgan_cli.model import Generator, interpolated, load_generator
+from srgan_cli.model import Generator, load_generator, mixed
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
@@ -98,6 +98,7 @@ class Upscaler:
             sr = self._pass(sr, used, on_pixels)
         dtype, margin = picture.colour.dtype, edge * SCALE ** size.passes(*lr_size)
         result = to_size(sr, *wanted, dtype, margin)
+        # The reduction swings beyond white, which is where the used bits end.
         np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
         return result
 
@@ -170,7 +171,8 @@ def _generator(options: Options) -> Generator:
     if options.strength == 1:
         return generator
     try:
-        return interpolated(load_generator(find_weights(PIXEL_MODEL)), generator, options.strength)
+        pixel = load_generator(find_weights(PIXEL_MODEL))
+        return mixed((pixel, generator), (1 - options.strength, options.strength))
     except SrganError as error:
         message = f"--strength mixes {options.model} with {PIXEL_MODEL}, but {error.message}"
         raise SrganError(message, "leave out --strength") from error

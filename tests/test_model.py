@@ -16,8 +16,8 @@ from srgan_cli.model import (
     Generator,
     GeneratorConfig,
     build_discriminator,
-    interpolated,
     load_generator,
+    mixed,
 )
 
 
@@ -171,11 +171,11 @@ def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
 
 def test_between_two_generators_every_number_is_in_proportion(small_generator: Generator) -> None:
     other = randomise(Generator(small_generator.settings), seed=1)
-    between = interpolated(small_generator, other, 0.25).get_weights()
-    for a, b, mixed in zip(small_generator.get_weights(), other.get_weights(), between, strict=True):
-        np.testing.assert_allclose(mixed, 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
+    between = mixed((small_generator, other), (0.75, 0.25)).get_weights()
+    for a, b, number in zip(small_generator.get_weights(), other.get_weights(), between, strict=True):
+        np.testing.assert_allclose(number, 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
 
 
 def test_generators_of_different_size_have_nothing_between_them(small_generator: Generator) -> None:
     with pytest.raises(SrganError, match="differ in size"):
-        interpolated(small_generator, Generator(GeneratorConfig(8, 1)), 0.5)
+        mixed((small_generator, Generator(GeneratorConfig(8, 1))), (0.5, 0.5))
