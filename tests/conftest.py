@@ -21,6 +21,11 @@ RELEASED = sorted(released())
 SHARED = ROOT.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come first, so that at the end no worker waits for a long one of the other's."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def photo() -> np.ndarray:
     """A real photograph, (128, 192, 3) uint8."""

@@ -250,8 +250,8 @@ def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, numb
     result = srgan("train", "--resume", tmp_path / "run", "--steps", done + 2)
     assert result.returncode == 0, result.stderr
     assert f"adversarial {done + 2}: " in result.stderr
-    assert srgan("train", "--data", small.parent, "-o", tmp_path / "run").returncode == 1  # holds a run already
-    assert srgan("upscale", "--model", tmp_path / "run", small).returncode == 0
+    assert in_process("train", "--data", small.parent, "-o", tmp_path / "run")[0] == 1  # holds a run already
+    assert in_process("upscale", "--model", tmp_path / "run", small)[0] == 0
 
 
 def test_a_config_file_and_options_make_the_run(tmp_path: Path, small: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import PHOTO, ROOT
 from keras import ops
 from PIL import Image
 
@@ -55,11 +55,10 @@ SMALL: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def options(tmp_path: Path, photo: np.ndarray) -> TrainOptions:
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
     """Eight 40x40 parts of a photograph, and a run of a few steps on them."""
-    folder = tmp_path / "data"
-    folder.mkdir()
+    folder, photo = tmp_path_factory.mktemp("data"), images.read_picture(PHOTO).colour
     for number in range(8):
         Image.fromarray(photo[number % 2 * 64 :, number // 2 * 40 :][:40, :40]).save(folder / f"{number}.png")
     return TrainOptions(data=str(folder), **SMALL)
@@ -120,18 +119,33 @@ def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: 
     assert large.shape == (32, 32, 3)
 
 
+@pytest.fixture(scope="module")
+def three_stages(options: TrainOptions) -> TrainOptions:
+    """All that a run can have that goes on from step to step."""
+    return replace(options, discriminator_steps=4, average=0.9, schedule="cosine", warmup_steps=1)
+
+
+@pytest.fixture(scope="module")
+def whole(three_stages: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]]:
+    """Such a run that was never stopped: its folder, its reports."""
+    folder = tmp_path_factory.mktemp("run") / "whole"
+    return folder, run(three_stages, folder)[0]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 5, 9, 11])
-def test_a_resumed_run_continues_as_if_never_stopped(options: TrainOptions, tmp_path: Path, steps: int) -> None:
-    options = replace(options, discriminator_steps=4, average=0.9, schedule="cosine", warmup_steps=1)
-    whole, _ = run(options, tmp_path / "whole")
-    first, lines = run(options, tmp_path / "parts", after(steps))
+def test_a_resumed_run_continues_as_if_never_stopped(
+    three_stages: TrainOptions, whole: tuple[Path, list[Record]], tmp_path: Path, steps: int
+) -> None:
+    first, lines = run(three_stages, tmp_path / "parts", after(steps))
     assert any("go on with --resume" in line for line in lines)
-    rest, lines = run(options, tmp_path / "parts")
+    rest, lines = run(three_stages, tmp_path / "parts")
     assert sum(line.startswith("resumed after step") for line in lines) >= 1
     steps_done = [(record.stage, record.step) for record in first + rest]
     assert steps_done == sorted(set(steps_done), key=lambda done: (STAGES.index(done[0]), done[1]))  # none twice
-    assert_same_losses(losses(rest)[-1:], losses(whole)[-1:])
-    for one, other in zip(*(weights_of(tmp_path / name) for name in ("whole", "parts")), strict=True):
+    folder, records = whole
+    assert_same_losses(losses(rest)[-1:], losses(records)[-1:])
+    for one, other in zip(weights_of(folder), weights_of(tmp_path / "parts"), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
@@ -358,7 +372,10 @@ def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
-    options = replace(options, pretrain_steps=20, discriminator_steps=6, steps=20, pixel_weight=0.1, colour_weight=0.1)
+    options = replace(
+        options, pretrain_steps=20, discriminator_steps=6, steps=20, pixel_weight=0.1, colour_weight=0.1,
+        sample_every=20, validate_every=20,  # take most of the time, and change nothing
+    )  # fmt: skip
     for name in ("whole", "killed"):
         RunFolder(tmp_path / name).prepare(options)
     command = [sys.executable, "-m", "srgan_cli", "train", "--resume"]
