@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.formats import Format
@@ -25,6 +25,7 @@ NAMES = {
 }
 # What PNG files say who mean sRGB, as the other formats do without a word.
 SRGB = {
+    b"cICP": bytes([1, 13, 0, 1]),
     b"gAMA": struct.pack(">I", 45455),
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
 }
@@ -43,7 +44,7 @@ class Metadata:
         iptc: IPTC's records (IIM).
         dpi: Pixels per inch, horizontal and vertical.
         texts: PNG's texts: key, value.
-        colorimetry: Where there is no profile, PNG's chunks gAMA, cHRM and sRGB: type, data.
+        colorimetry: PNG's chunk cICP and, where there is no profile, gAMA, cHRM and sRGB: type, data.
     """
 
     icc_profile: bytes | None = None
@@ -76,6 +77,8 @@ class Metadata:
 
     def _goes_without_saying(self, name: str) -> bool:
         chunks = dict(self.colorimetry)
+        if b"cICP" in chunks:  # which outweighs the others
+            chunks = {b"cICP": chunks[b"cICP"]}
         return name == "colorimetry" and (b"sRGB" in chunks or chunks.items() <= SRGB.items())
 
 
@@ -112,7 +115,7 @@ def read(image: Image.Image) -> Metadata:
         iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
         texts=_texts(image),
-        colorimetry=() if _bytes(profile) else _colorimetry(image),
+        colorimetry=_colorimetry(image, only_cicp=bool(_bytes(profile))),
     )
 
 
@@ -121,12 +124,28 @@ def _bytes(value: Any) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
-def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
+def let_pillow_read_cicp() -> None:
+    """Tell Pillow of the PNG chunk that outweighs all others about colour (PNG, third edition, 11.3.2.6)."""
+
+    def chunk_cicp(stream: PngImagePlugin.PngStream, _: int, length: int) -> bytes:
+        assert stream.fp is not None
+        stream.im_info["cicp"] = ImageFile._safe_read(stream.fp, length)
+        return stream.im_info["cicp"]
+
+    if not hasattr(PngImagePlugin.PngStream, "chunk_cICP"):
+        PngImagePlugin.PngStream.chunk_cICP = chunk_cicp  # type: ignore[attr-defined]
+
+
+def _colorimetry(image: Image.Image, only_cicp: bool) -> tuple[tuple[bytes, bytes], ...]:
     """The chunks as they were, of Pillow's numbers."""
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return ()
-    gamma, primaries, intent = (image.info.get(name) for name in ("gamma", "chromaticity", "srgb"))
+    cicp, gamma, primaries, intent = (image.info.get(name) for name in ("cicp", "gamma", "chromaticity", "srgb"))
     chunks = []
+    if isinstance(cicp, bytes) and len(cicp) == 4:
+        chunks.append((b"cICP", cicp))
+    if only_cicp:
+        return tuple(chunks)
     if isinstance(gamma, float):  # it may be a text that is called so
         chunks.append(_numbers(b"gAMA", gamma))
     if isinstance(primaries, tuple):

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
 
-from srgan_cli import modes, sixteen
+from srgan_cli import metadata, modes, sixteen
 from srgan_cli.encoding import PNG_SIGNATURE
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
@@ -138,6 +138,7 @@ def _readable_formats() -> list[str]:
     """Pillow's names, after what it does not read by itself was added."""
     _silence_decoders()
     sixteen.let_pillow_open_grey_with_alpha()
+    metadata.let_pillow_read_cicp()
     with suppress(ImportError):
         import pillow_heif
 

@@ -229,8 +229,32 @@ def test_gamma_and_primaries_go_from_png_to_png(photo: np.ndarray, tmp_path: Pat
     assert enlarged(tmp_path / "in.png", tmp_path / "out.tif") == ("gamma and primaries",)
 
 
+PQ, SRGB = (b"cICP", bytes([9, 16, 0, 1])), (b"cICP", bytes([1, 13, 0, 1]))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("beside", [{"colorimetry": (PQ, *LINEAR)}, {"colorimetry": (PQ,), "icc_profile": b"p" * 200}])
+def test_what_outweighs_a_profile_goes_from_png_to_png(
+    photo: np.ndarray, tmp_path: Path, deep: bool, beside: dict[str, Any]
+) -> None:
+    pixels = photo.astype(np.uint16) * 257 if deep else photo
+    images.write_picture(Picture(pixels, metadata=Metadata(**beside)), tmp_path / "in.png")
+    assert PQ[0] + PQ[1] in (tmp_path / "in.png").read_bytes()
+    assert enlarged(tmp_path / "in.png", tmp_path / "out.png", strip=True) == ()
+    assert images.read_picture(tmp_path / "out.png").metadata == Metadata(**beside)
+    assert enlarged(tmp_path / "in.png", tmp_path / "out.tif") == ("gamma and primaries",)
+
+
+@pytest.mark.parametrize(("chunks", "lost"), [((SRGB, *LINEAR), False), ((PQ, (b"sRGB", b"\0")), True)])
+def test_cicp_may_say_srgb(
+    photo: np.ndarray, tmp_path: Path, chunks: tuple[tuple[bytes, bytes], ...], lost: bool
+) -> None:
+    images.write_picture(Picture(photo, metadata=Metadata(colorimetry=chunks)), tmp_path / "in.png")
+    assert enlarged(tmp_path / "in.png", tmp_path / "out.jpg") == (("gamma and primaries",) if lost else ())
+
+
 def test_a_text_of_that_name_is_no_gamma(photo: np.ndarray, tmp_path: Path) -> None:
-    texts = (("gamma", "2.2"), ("chromaticity", "(1, 2)"), ("srgb", "yes"))
+    texts = (("gamma", "2.2"), ("chromaticity", "(1, 2)"), ("srgb", "yes"), ("cicp", "four"))
     images.write_picture(Picture(photo, metadata=Metadata(texts=texts)), tmp_path / "in.png")
     assert images.read_picture(tmp_path / "in.png").metadata == Metadata(texts=texts)
 
