@@ -63,3 +63,15 @@ def test_no_training_picture_shows_a_test_picture(tmp_path: Path, photo: np.ndar
         assert large.size == (1200, 600)
     again = subprocess.run([*script, "-o", str(tmp_path / "out")], capture_output=True, text=True, check=False)
     assert "is there already, so" in again.stderr
+
+
+def test_drawings_are_made_of_numbers(tmp_path: Path) -> None:
+    for name in ("one", "again"):
+        subprocess.run([sys.executable, str(ROOT / "weights" / "drawings.py"), str(tmp_path / name), "3"], check=True)
+    made = sorted((tmp_path / "one").iterdir())
+    assert [path.read_bytes() for path in made] == [(tmp_path / "again" / path.name).read_bytes() for path in made]
+    assert len({path.read_bytes() for path in made}) == 3
+    for path in made:
+        with Image.open(path) as drawing:
+            assert (drawing.mode, drawing.size) == ("RGB", (384, 384))
+            assert drawing.getcolors(100) is None, "edges are smooth, so there are more colours"
