@@ -115,7 +115,7 @@ def read(image: Image.Image) -> Metadata:
         iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
         texts=_texts(image),
-        colorimetry=_colorimetry(image, only_cicp=bool(_bytes(profile))),
+        colorimetry=_colorimetry(image),
     )
 
 
@@ -126,17 +126,17 @@ def _bytes(value: Any) -> bytes | None:
 
 def let_pillow_read_cicp() -> None:
     """Tell Pillow of the PNG chunk that outweighs all others about colour (PNG, third edition, 11.3.2.6)."""
-
-    def chunk_cicp(stream: PngImagePlugin.PngStream, _: int, length: int) -> bytes:
-        assert stream.fp is not None
-        stream.im_info["cicp"] = ImageFile._safe_read(stream.fp, length)
-        return stream.im_info["cicp"]
-
     if not hasattr(PngImagePlugin.PngStream, "chunk_cICP"):
-        PngImagePlugin.PngStream.chunk_cICP = chunk_cicp  # type: ignore[attr-defined]
+        PngImagePlugin.PngStream.chunk_cICP = _read_cicp  # type: ignore[attr-defined]
 
 
-def _colorimetry(image: Image.Image, only_cicp: bool) -> tuple[tuple[bytes, bytes], ...]:
+def _read_cicp(stream: PngImagePlugin.PngStream, _: int, length: int) -> bytes:
+    assert stream.fp is not None
+    stream.im_info["cicp"] = data = ImageFile._safe_read(stream.fp, length)
+    return data
+
+
+def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
     """The chunks as they were, of Pillow's numbers."""
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return ()
@@ -144,7 +144,7 @@ def _colorimetry(image: Image.Image, only_cicp: bool) -> tuple[tuple[bytes, byte
     chunks = []
     if isinstance(cicp, bytes) and len(cicp) == 4:
         chunks.append((b"cICP", cicp))
-    if only_cicp:
+    if _bytes(image.info.get("icc_profile")):  # which outweighs the rest
         return tuple(chunks)
     if isinstance(gamma, float):  # it may be a text that is called so
         chunks.append(_numbers(b"gAMA", gamma))

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SIDE, FINER = 384, 3  # drawn larger and reduced, so that edges are as smooth as in printed or rendered pictures
+LARGER = FINER * SIDE
 Colour = tuple[int, ...]
 
 
@@ -37,9 +38,9 @@ def _colour(rng: np.random.Generator) -> Colour:
 def _plain(rng: np.random.Generator) -> Image.Image:
     """One colour, or a slope from one to another."""
     one, other = np.array(_colour(rng)), np.array(_colour(rng) if rng.random() < 0.3 else (255, 255, 255))
-    share = np.linspace(0, rng.integers(2), FINER * SIDE)[:, None, None]
+    share = np.linspace(0, rng.integers(2), LARGER)[:, None, None]
     rows = one * share + other * (1 - share)
-    return Image.fromarray(np.broadcast_to(rows, (FINER * SIDE, FINER * SIDE, 3)).round().astype(np.uint8))
+    return Image.fromarray(np.broadcast_to(rows, (LARGER, LARGER, 3)).round().astype(np.uint8))
 
 
 def _regions(rng: np.random.Generator) -> Image.Image:
@@ -52,16 +53,15 @@ def _regions(rng: np.random.Generator) -> Image.Image:
     distances = np.stack([np.hypot(x - left, y - top) for left, top in points], axis=-1)
     nearest, next_nearest = np.partition(distances, 1, axis=-1)[..., :2].transpose(2, 0, 1)
     colours = np.array([_colour(rng) for _ in points], np.uint8)[distances.argmin(axis=-1)]
-    larger = (FINER * SIDE, FINER * SIDE)
-    picture = Image.fromarray(colours).resize(larger, Image.Resampling.NEAREST)
+    picture = Image.fromarray(colours).resize((LARGER, LARGER), Image.Resampling.NEAREST)
     if width := rng.choice([0, 2, 4, 8]):
-        apart = Image.fromarray(next_nearest - nearest).resize(larger, Image.Resampling.BICUBIC)
+        apart = Image.fromarray(next_nearest - nearest).resize((LARGER, LARGER), Image.Resampling.BICUBIC)
         picture.paste((0, 0, 0), mask=Image.fromarray(np.asarray(apart) < width))
     return picture
 
 
 def _place(rng: np.random.Generator) -> tuple[int, int]:
-    x, y = rng.integers(-50, FINER * SIDE, 2)
+    x, y = rng.integers(-50, LARGER, 2)
     return int(x), int(y)
 
 
@@ -90,7 +90,7 @@ def _letters(drawing: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     font = ImageFont.load_default(size)
     signs = list(string.ascii_letters + string.digits + string.ascii_lowercase + " .,:;-+()&%?!    ")
     lines = ["".join(rng.choice(signs, rng.integers(4, 50))) for _ in range(rng.integers(1, 14))]
-    drawing.multiline_text((min(x, FINER * SIDE // 2), y), "\n".join(lines), colour, font)
+    drawing.multiline_text((min(x, LARGER // 2), y), "\n".join(lines), colour, font)
 
 
 def _hatching(drawing: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
