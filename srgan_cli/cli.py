@@ -33,7 +33,7 @@ DeviceOption = Annotated[
 ]
 PrecisionOption = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="auto: bfloat16 where the hardware computes in it, else float32."),
+    typer.Option(help="auto: half precision where the hardware computes in it, else float32."),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 

@@ -203,7 +203,8 @@ class Pairs(keras.utils.PyDataset):
             return _flip(images.resize(picture, options.hr_size, options.hr_size), rng)
         picture = self._pictures.load(int(index), smallest_side=options.hr_size)
         square = _flip(_crop(picture, options.hr_size, rng), rng)
-        return np.rot90(square) if rng.random() < 0.5 else square
+        # Copied here, since Pillow's own copy of such a view holds up all other threads.
+        return np.ascontiguousarray(np.rot90(square) if rng.random() < 0.5 else square)
 
 
 @lru_cache(maxsize=4)

@@ -42,11 +42,15 @@ def batches_ahead() -> int:
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """`float32`, `bfloat16` or `float16`; `auto` is bfloat16 where the hardware computes in it faster, else float32."""
+    """`float32`, `bfloat16` or `float16`; `auto` is what the hardware computes in fastest.
+
+    On a GPU that is float16, which rounds eight times as finely as bfloat16 and needs no part in float32.
+    """
     if wanted != "auto":
         return wanted
-    computes = _cpu_has_bfloat16() if device.startswith("cpu") else _gpu_has_bfloat16()
-    return "bfloat16" if computes else "float32"
+    if device.startswith("cpu"):
+        return "bfloat16" if _cpu_has_bfloat16() else "float32"
+    return "float16" if _gpu_has_float16() else "float32"
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -59,18 +63,18 @@ def _cpu_has_bfloat16() -> bool:
     return not CPU_FLAGS.isdisjoint(text.split())
 
 
-def _gpu_has_bfloat16() -> bool:
-    """Whether the first GPU is of NVIDIA's Ampere generation (compute capability 8.0) or later."""
+def _gpu_has_float16() -> bool:
+    """Whether the first GPU is of NVIDIA's Volta generation (compute capability 7.0) or later."""
     if keras.backend.backend() == "jax":
         import jax
 
-        capability = str(getattr(jax.devices()[0], "compute_capability", "0"))
-        return float(capability) >= 8
+        capability = str(getattr(jax.devices()[0], "compute_capability", "0"))  # of an AMD GPU it is a name
+        return capability[:1].isdecimal() and float(capability) >= 7
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-        return bool(details.get("compute_capability", (0, 0)) >= (8, 0))
+        return bool(details.get("compute_capability", (0, 0)) >= (7, 0))
     return False
 
 

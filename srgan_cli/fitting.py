@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from threading import Lock, Semaphore
 from typing import Any
 
 import keras
@@ -10,6 +11,8 @@ import keras
 from srgan_cli.data import Pairs
 from srgan_cli.device import batches_ahead, is_out_of_memory
 from srgan_cli.errors import SrganError
+
+LONGEST_STEP = 60.0  # seconds; where one takes longer, two may be under way
 
 
 def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[float]]:
@@ -29,26 +32,46 @@ def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[floa
 
 
 class Watch(keras.callbacks.Callback):
-    """Counts the steps of one `fit` and the seconds that it waited for data; ends it early where it must."""
+    """Counts the steps of one `fit` and the seconds that the device waited for data; ends it early where it must.
+
+    On JAX, Keras calls `on_train_batch_end` in a thread that waits for the step, if `async_safe` allows it, so that the
+    next one can be handed over meanwhile.
+    """
+
+    async_safe = True
 
     def __init__(self, pairs: Pairs, stop: Callable[[], bool]) -> None:
         super().__init__()
         self._pairs, self._stop = pairs, stop
         self._ahead = batches_ahead()
-        self.steps, self.waited, self.broken = 0, 0.0, False
+        self._places, self._lock = Semaphore(2), Lock()
+        self.steps, self.waited, self.broken_at = 0, 0.0, 0
         self._started = self._ended = time.perf_counter()
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keep the model, since `self.model` would write back its variables, which the step under way is changing."""
+        super().set_model(model)
+        self._trained = model
 
     @property
     def seconds(self) -> float:
         """From the start to the end of the last step."""
         return self._ended - self._started
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Wait until at most one step is under way; not for ever, since one that fails does not end."""
+        del batch, logs
+        self._places.acquire(timeout=LONGEST_STEP)
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss, which also waits for the device to finish the step."""
-        self.broken = not math.isfinite(float((logs or {})["loss"]))
-        fetched_at = self._pairs.ready.get(batch + self._ahead, 0.0)  # none behind the last
-        self.waited += max(0.0, fetched_at - self._ended)
-        self._ended = time.perf_counter()
-        self.steps += 1
-        if self.broken or self._stop():
-            self.model.stop_training = True
+        """Look at the loss."""
+        self._places.release()
+        with self._lock:
+            fetched_at = self._pairs.ready.get(batch + self._ahead, 0.0)  # none behind the last
+            self.waited += max(0.0, fetched_at - self._ended)
+            self._ended = time.perf_counter()
+            self.steps += 1
+            if not (self.broken_at or math.isfinite(float((logs or {})["loss"]))):
+                self.broken_at = batch + 1
+        if self.broken_at or self._stop():
+            self._trained.stop_training = True

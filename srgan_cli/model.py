@@ -76,8 +76,8 @@ class Generator(keras.Model):
 
     A `keras.Model` whose saved form holds its `GeneratorConfig`, so that loading it needs only a path.
 
-    Made in half precision, three things stay float32, which cost little and would otherwise lose grey levels: the first
-    convolution, the running sum of the residual blocks, and a part of the channels behind the last upsampling.
+    Made in half precision, some parts stay float32, which cost little and would otherwise lose grey levels: the first
+    convolution, the running sum of the residual blocks and, beside bfloat16, some channels behind the last upsampling.
     """
 
     def __init__(self, config: GeneratorConfig | None = None, **kwargs: Any) -> None:
@@ -101,7 +101,7 @@ class Generator(keras.Model):
         super().__init__(inputs, sr, **kwargs)
 
     def split_tail(self) -> None:
-        """Choose by the present weights which channels half precision leaves in float32; for before they are used."""
+        """Choose by the present weights which channels bfloat16 leaves in float32; for before they are used."""
         last = self.get_layer("last")
         last.parts = split_by_weight(ops.convert_to_numpy(last.kernel), last.compute_dtype)
         self.get_layer(f"upsample{UPSAMPLINGS}").parts = last.parts

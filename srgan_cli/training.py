@@ -192,8 +192,8 @@ class _Training:
         watch = Watch(pairs, self.listener.stop if self.replicas.machines == 1 else lambda: False)
         history = fit(model, pairs, watch)
         self._name_unusable()
-        if watch.broken:
-            raise _no_number(stage, step + watch.steps, self.options.precision)
+        if watch.broken_at:
+            raise _no_number(stage, step + watch.broken_at, self.options.precision)
         values = {
             "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
             "images_per_second": watch.steps * self.options.batch_size / watch.seconds,

@@ -230,8 +230,39 @@ def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: i
         time.sleep(0.01)
         ready.update({step: 0.0, step + ahead: time.perf_counter()})  # the batch that was waited for
         watch.on_train_batch_end(step, {"loss": 1.0})
+    watch.on_train_end()
     assert watch.steps == 3
     assert 0.5 * watch.seconds < watch.waited <= watch.seconds
+
+
+STOPPED_ON_JAX = """
+import keras, numpy
+from types import SimpleNamespace
+from srgan_cli.fitting import Watch
+
+class Numbers(keras.utils.PyDataset):
+    num_batches = 60
+    def __getitem__(self, index):
+        return numpy.ones((4, 64), "float32"), numpy.ones((4, 1), "float32")
+
+model = keras.Sequential([keras.layers.Dense(512), keras.layers.Dense(512), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+for round in range(20):
+    watch = Watch(SimpleNamespace(ready={}), lambda: watch.steps >= 20)
+    before = int(model.optimizer.iterations)
+    model.fit(Numbers(workers=2), verbose=0, callbacks=[watch])
+    assert 20 <= watch.steps < 25 and watch.steps == int(model.optimizer.iterations) - before, watch.steps
+    assert all(numpy.isfinite(weights).all() for weights in model.get_weights())
+"""
+
+
+def test_on_jax_a_stop_takes_no_step_by_surprise() -> None:
+    pytest.importorskip("jax")
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_ON_JAX], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
