@@ -24,7 +24,7 @@ from srgan_cli.upscaling import Options, Upscaler
 def main() -> None:
     """Print a line for each picture and halo, and the largest difference at each halo."""
     upscaler = Upscaler(Options(sys.argv[1], precision="float32"))
-    radius = upscaler.config.receptive_radius
+    radius = upscaler.receptive_radius
 
     def network(windows: np.ndarray) -> np.ndarray:
         return upscaler.run_network(to_tensor(windows))

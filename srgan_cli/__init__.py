@@ -52,7 +52,7 @@ def upscale(
         halo: Real neighbours read around it, in LR pixels; None for the default.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
-        strength: 0 to 1: from `srresnet`'s numbers to the model's own.
+        strength: 0 to 1: the model's share in the result; the rest is `srresnet`'s.
 
     Raises:
         srgan_cli.errors.SrganError: The picture, the weights or the device cannot be used.

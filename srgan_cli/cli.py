@@ -86,7 +86,7 @@ def upscale(
     long_edge: Annotated[int | None, typer.Option(min=1, help="Or the longer side.", show_default=False)] = None,
     model: Annotated[str, typer.Option(help="A released name, a .keras file, or a run folder.")] = DEFAULT_MODEL,
     strength: Annotated[
-        float, typer.Option(min=0, max=1, help="Of an adversarial model's inventions; 0 is srresnet's caution.")
+        float, typer.Option(min=0, max=1, help="The model's share in the result; the rest is srresnet's.")
     ] = 1.0,
     tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = DEFAULT_TILE,
     halo: Annotated[

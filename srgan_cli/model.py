@@ -8,7 +8,6 @@ RGB in [-1, 1]. Everything is written in `keras.ops` and `keras.layers`: the num
 import json
 import math
 import zipfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -161,27 +160,6 @@ def load_discriminator(discriminator: keras.Model, path: Path) -> None:
     except Exception as error:
         hint = "take it away to start with a new discriminator"
         raise SrganError(f"{path}: not the weights of a discriminator, or damaged ({reason(error)})", hint) from error
-
-
-def mixed(generators: Sequence[Generator], shares: Sequence[float]) -> Generator:
-    """A generator whose every number is the sum of those of others, each times its share.
-
-    Between one trained on pixels and one trained adversarially from there: Wang et al., "ESRGAN: Enhanced
-    Super-Resolution Generative Adversarial Networks", 2018 (https://arxiv.org/abs/1809.00219), section 3.4.
-
-    Args:
-        generators: Of the same size.
-        shares: One for each, together 1.
-
-    Raises:
-        SrganError: They are not of the same size.
-    """
-    if len({generator.settings for generator in generators}) > 1:
-        raise SrganError("the generators differ in size, so there is nothing between them")
-    mixture = Generator(generators[0].settings)
-    every = zip(*(generator.get_weights() for generator in generators), strict=True)
-    mixture.set_weights([sum(share * part for share, part in zip(shares, parts, strict=True)) for parts in every])
-    return mixture
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
-from srgan_cli.inference import Network
+from srgan_cli.inference import Network, blend
 from srgan_cli.memory import available
-from srgan_cli.model import Generator, load_generator, mixed
+from srgan_cli.model import Generator, load_generator
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
@@ -34,7 +34,7 @@ class Options:
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
         seamless: Whether the picture is a texture whose opposite edges meet.
-        strength: 0 to 1: from what pixels alone have taught, `srresnet`, to the whole of an adversarial model.
+        strength: 0 to 1: the model's share in the result; the rest is that of `srresnet`, which pixels alone taught.
     """
 
     model: str = DEFAULT_MODEL
@@ -59,14 +59,15 @@ class Upscaler:
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
         with keras.device(self.device):
-            generator = _generator(options)
-        self.run_network = Network(generator, self.device, self.precision, options.self_ensemble, say)
-        self.config = generator.settings
-        radius = self.config.receptive_radius
-        self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, radius)
+            generators = _generators(options)
+        rest = (self.device, self.precision, options.self_ensemble, say)
+        self.run_network = blend([(share, Network(generator, *rest)) for share, generator in generators])
+        settings = [generator.settings for _, generator in generators]
+        self.receptive_radius = max(each.receptive_radius for each in settings)
+        self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, self.receptive_radius)
         # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if self.precision == "float32" else 2
-        self._bytes_per_pixel = 3 * 4 * self.config.filters * SCALE**2 * bytes_per_value
+        self._bytes_per_pixel = 3 * 4 * max(each.filters for each in settings) * SCALE**2 * bytes_per_value
         self._window_budget = MEMORY_BUDGET // self._bytes_per_pixel
 
     def upscale(
@@ -161,18 +162,11 @@ class Upscaler:
         return images.to_pixels(sr, windows.dtype, used)
 
 
-def _generator(options: Options) -> Generator:
-    """The generator to run.
+def _generators(options: Options) -> list[tuple[float, Generator]]:
+    """The generators to run, each with its share of the result.
 
     Raises:
-        SrganError: The weights cannot be loaded, or not be mixed.
+        SrganError: The weights cannot be loaded.
     """
-    generator = load_generator(find_weights(options.model))
-    if options.strength == 1:
-        return generator
-    try:
-        pixel = load_generator(find_weights(PIXEL_MODEL))
-        return mixed((pixel, generator), (1 - options.strength, options.strength))
-    except SrganError as error:
-        message = f"--strength mixes {options.model} with {PIXEL_MODEL}, but {error.message}"
-        raise SrganError(message, "leave out --strength") from error
+    shares = [(options.strength, options.model), (1 - options.strength, PIXEL_MODEL)]
+    return [(share, load_generator(find_weights(model))) for share, model in shares if share]

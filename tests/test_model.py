@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import randomise
 from keras import layers, ops
 
 from srgan_cli.errors import SrganError
@@ -17,7 +16,6 @@ from srgan_cli.model import (
     GeneratorConfig,
     build_discriminator,
     load_generator,
-    mixed,
 )
 
 
@@ -167,15 +165,3 @@ def test_truncated_weights_are_one_sentence(small_generator: Generator, tmp_path
 def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SrganError, match="no such file"):
         load_generator(tmp_path / "g.keras")
-
-
-def test_between_two_generators_every_number_is_in_proportion(small_generator: Generator) -> None:
-    other = randomise(Generator(small_generator.settings), seed=1)
-    between = mixed((small_generator, other), (0.75, 0.25)).get_weights()
-    for a, b, number in zip(small_generator.get_weights(), other.get_weights(), between, strict=True):
-        np.testing.assert_allclose(number, 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
-
-
-def test_generators_of_different_size_have_nothing_between_them(small_generator: Generator) -> None:
-    with pytest.raises(SrganError, match="differ in size"):
-        mixed((small_generator, Generator(GeneratorConfig(8, 1))), (0.5, 0.5))

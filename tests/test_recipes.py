@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHOTO, ROOT, SHARED
+from conftest import PHOTO, ROOT, SHARED, randomise
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from srgan_cli.cli import app
+from srgan_cli.model import Generator, GeneratorConfig, load_generator
 
 RECIPES = sorted((ROOT / "weights" / "recipes").glob("*.toml"))
 STEPS = {"pretrain_steps": "--pretrain-steps", "discriminator_steps": "--discriminator-steps", "steps": "--steps"}
@@ -76,3 +77,21 @@ def test_drawings_are_made_of_numbers(tmp_path: Path) -> None:
         with Image.open(path) as drawing:
             assert (drawing.mode, drawing.size) == ("RGB", (384, 384))
             assert drawing.getcolors(100) is None, "edges are smooth, so there are more colours"
+
+
+def test_every_number_of_a_mixture_is_in_proportion(small_generator: Generator, tmp_path: Path) -> None:
+    others = {"a": small_generator, "b": randomise(Generator(small_generator.settings), seed=1)}
+    others["c"] = Generator(GeneratorConfig(8, 1))
+    for name, generator in others.items():
+        generator.save(tmp_path / f"{name}.keras")
+
+    def mix(*shares_and_names: str) -> str:
+        script = [sys.executable, str(ROOT / "weights" / "mix.py"), "out.keras", *shares_and_names]
+        return subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
+
+    mix("1.25", "a.keras", "-0.25", "b.keras")
+    mixture = load_generator(tmp_path / "out.keras").get_weights()
+    for a, b, number in zip(others["a"].get_weights(), others["b"].get_weights(), mixture, strict=True):
+        np.testing.assert_allclose(number, 1.25 * a - 0.25 * b, rtol=1e-5, atol=1e-6)
+    assert "differ in size" in mix("0.5", "a.keras", "0.5", "c.keras")
+    assert "add up to 0.75" in mix("0.5", "a.keras", "0.25", "b.keras")

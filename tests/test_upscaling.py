@@ -1,6 +1,7 @@
 """Pixels -> pixels with the weights that ship."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from srgan_cli import images, tiling, upscaling
 from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
+from srgan_cli.inference import Network
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.options import with_absolute_paths
@@ -39,7 +41,7 @@ def test_any_size(upscaler: Upscaler, photo: np.ndarray, shape: tuple[int, int, 
 def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: np.ndarray) -> None:
     lr = images.to_tensor(photo)
     whole = upscaler.run_network(lr[None])[0]
-    plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.config.receptive_radius, budget=1)
+    plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.receptive_radius, budget=1)
     assert len(plan.windows) == 6
     tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
@@ -169,9 +171,8 @@ def test_an_empty_window_in_half_precision_is_computed_again(
 ) -> None:
     lines: list[str] = []
     half = Upscaler(Options(PIXEL_MODEL, precision="float16"), lines.append)
-    monkeypatch.setattr(
-        half.run_network._fused, "predict_on_batch", lambda _: np.full((1, 64, 64, 3), broken, "float32")
-    )
+    network = cast("Network", half.run_network)
+    monkeypatch.setattr(network._fused, "predict_on_batch", lambda _: np.full((1, 64, 64, 3), broken, "float32"))
     sr = half.upscale(Picture(photo[:16, :16])).colour
     np.testing.assert_array_equal(sr, upscaler.upscale(Picture(photo[:16, :16])).colour)
     assert lines == ["a window came out empty in float16 and is computed again in float32"]
@@ -279,10 +280,15 @@ def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Pa
     assert pixel.mean() + 1 < half.mean() < whole.mean() - 1
 
 
-def test_strength_of_a_network_of_another_size_is_one_sentence(small_generator: Generator, tmp_path: Path) -> None:
-    small_generator.save(tmp_path / "small.keras")
-    with pytest.raises(SrganError, match=r"--strength mixes .*small\.keras with srresnet, but .* differ in size"):
-        Upscaler(Options(str(tmp_path / "small.keras"), strength=0.5))
+def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
+    small = str(tmp_path / "small.keras")  # a network of any size
+    small_generator.save(small)
+    lr = images.to_tensor(photo[None, :9, :9])
+    part, whole, pixel = (
+        Upscaler(Options(model, precision="float32", strength=strength)).run_network(lr)
+        for model, strength in ((small, 0.25), (small, 1.0), (PIXEL_MODEL, 1.0))
+    )
+    np.testing.assert_allclose(part, 0.25 * whole + 0.75 * pixel, atol=1e-6)
 
 
 def reduced(values: np.ndarray) -> np.ndarray:
