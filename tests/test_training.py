@@ -230,7 +230,6 @@ def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: i
         time.sleep(0.01)
         ready.update({step: 0.0, step + ahead: time.perf_counter()})  # the batch that was waited for
         watch.on_train_batch_end(step, {"loss": 1.0})
-    watch.on_train_end()
     assert watch.steps == 3
     assert 0.5 * watch.seconds < watch.waited <= watch.seconds
 
