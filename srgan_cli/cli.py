@@ -19,6 +19,8 @@ from srgan_cli.files import STDOUT, check_folder, write_text
 from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
 
+DEFAULT_RUN = Path("runs/srgan")
+
 app = typer.Typer(
     name="srgan",
     help="Pictures four times larger with an SRGAN.",
@@ -170,8 +172,15 @@ def upscale(
 @one_parameter_per_field(TrainOptions, short={"data": "-d"}, renamed={"start": "--from"})
 def train(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder to make for the run.", rich_help_panel="Run")
-    ] = Path("runs/srgan"),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder to make for the run.",
+            show_default=str(DEFAULT_RUN),
+            rich_help_panel="Run",
+        ),
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="The run to go on with.", rich_help_panel="Run")] = None,
     config: Annotated[
         Path | None,
@@ -191,8 +200,15 @@ def train(
         from srgan_cli.runs import RunFolder
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
-        values, run = with_absolute_paths(values), RunFolder(resume or output)
-        options = resumed(run.read_options(), values) if resume else TrainOptions.from_mapping(values, "options")
+        if resume and output:
+            raise UsageError(
+                "a run that is resumed stays in its folder", "leave -o out, or start a new run with --from"
+            )
+        values, run = with_absolute_paths(values), RunFolder(resume or output or DEFAULT_RUN)
+        if resume:
+            options = resumed(run.read_options(), values, run.past_stages())
+        else:
+            options = TrainOptions.from_mapping(values, "options")
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -263,7 +279,7 @@ def evaluate(
 
             models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
             distance = Lpips(weights, device) if weights else None
-        protocol = evaluation.Protocol(channel, border, f"given ({lr_data.name})" if lr_data else "antialiased bicubic")
+        protocol = evaluation.Protocol(channel, border, evaluation.origin_of_lr(lr_data), distance is not None)
         metrics = [metric for metric in METRICS if distance or metric.key != "lpips"]
         pictures, failures = {}, []
         with Report(str(data), str(protocol), metrics) if report else nullcontext() as page:

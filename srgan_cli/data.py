@@ -16,9 +16,11 @@ import numpy as np
 from srgan_cli import formats, images
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.images import Picture
 from srgan_cli.options import DataOptions, Sampling
 from srgan_cli.runs import is_run
+from srgan_cli.walking import matches, walk
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
 Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3) in [-1, 1]
@@ -29,7 +31,7 @@ class Pictures:
 
     Attributes:
         names: All candidates, sorted. Whether one can be decoded shows when it is first read.
-        unusable: Name -> why it was left out.
+        unusable: Name -> why it was left out; a folder that cannot be read is, too.
 
     Raises:
         SrganError: Nothing at this place is named like a picture.
@@ -37,10 +39,11 @@ class Pictures:
 
     def __init__(self, place: str, cache_bytes: int) -> None:
         self.place = place
-        self.names, self._read = _find(place)
-        if not self.names:
-            raise SrganError(f"{place}: no pictures found", f"looked for {' '.join(formats.SUFFIXES)}")
         self.unusable: dict[str, str] = {}
+        self.names, self._read = _find(place, self.unusable)
+        if not self.names:
+            why = "; ".join(["no pictures found", *self.unusable.values()])
+            raise SrganError(f"{place}: {why}", f"looked for {' '.join(formats.SUFFIXES)}")
         self._cache: dict[str, np.ndarray] = {}
         self._free_bytes = cache_bytes
         self._lock = Lock()
@@ -80,15 +83,15 @@ class Pictures:
                 self._free_bytes -= pixels.nbytes
 
 
-def _find(place: str) -> tuple[list[str], Callable[[str], Picture]]:
-    """The sorted names of what looks like pictures at a place, and how to read one of them."""
+def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[str], Picture]]:
+    """The sorted names of what looks like pictures at a place, and how to read one of them; folders may be unusable."""
     path = Path(place)
     if path.suffix.lower() == ".zip" and path.is_file():
         return _find_in_zip(path)
     if path.is_dir():
-        found = _files_below(path)
+        found = _files_below(place, unusable)
     elif glob.has_magic(place):
-        found = (name for name in glob.iglob(place, recursive=True) if Path(name).is_file())  # noqa: PTH207 (Path.glob refuses absolute patterns)
+        found = (name for name in matches(place) if Path(name).is_file())
     elif path.exists():
         raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
     else:
@@ -96,19 +99,20 @@ def _find(place: str) -> tuple[list[str], Callable[[str], Picture]]:
     return _pictures_among(found), lambda name: images.read_picture(Path(name))
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def _files_below(folder: str, unusable: dict[str, str]) -> Iterator[str]:
     """All files at any depth but for those of training runs, whose sample sheets are no pictures to train on."""
-    for path, folders, files in os.walk(folder):
-        if is_run(Path(path)):
-            folders.clear()
-        else:
-            yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
+
+    def note(error: OSError) -> None:
+        unusable[str(error.filename)] = f"{error.filename}: cannot be read ({reason(error)})"
+
+    for path, files in walk(folder, lambda path: is_run(Path(path)), note):
+        yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
 
 
 def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile has no name for all that can be wrong with one
         raise SrganError(f"{path}: is not a .zip, or it is damaged ({error})", "download it again") from error
 
     members = {member.filename: member for member in archive.infolist() if not member.is_dir()}

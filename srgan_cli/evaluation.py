@@ -22,6 +22,7 @@ from srgan_cli.runs import is_run
 from srgan_cli.upscaling import Options, Upscaler
 
 BICUBIC = "bicubic"
+MADE = "antialiased bicubic"
 Model = Callable[[Pair, Picture], Picture]  # a pair and its LR picture -> SR
 
 
@@ -33,20 +34,28 @@ class Protocol:
         channel: `y`, the luma of BT.601 in studio range, or `rgb`.
         border: HR pixels left out at each edge by PSNR and SSIM.
         lr: How LR came about, in words.
+        lpips: Whether that is measured, too.
     """
 
     channel: Literal["y", "rgb"] = "y"
     border: int = SCALE
-    lr: str = "antialiased bicubic"
+    lr: str = MADE
+    lpips: bool = True
 
     def __str__(self) -> str:
         """One line for people."""
+        lpips = " LPIPS v0.1 SqueezeNet on the whole RGB picture;" if self.lpips else ""
         channel = {"y": "BT.601 studio luma", "rgb": "RGB"}[self.channel]
         return (
             f"x{SCALE}, LR: {self.lr}; SR rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
-            f" without a border of {self.border}; LPIPS v0.1 SqueezeNet on the whole RGB picture;"
+            f" without a border of {self.border};{lpips}"
             " colour shift: of the reduced SR against LR, largest channel; means over pictures"
         )
+
+
+def origin_of_lr(folder: Path | None) -> str:
+    """How LR came about, in words, if it lies in this folder; None if it is made from HR."""
+    return f"given ({folder.resolve().name})" if folder else MADE
 
 
 @dataclass(frozen=True)

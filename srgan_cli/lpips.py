@@ -4,6 +4,7 @@ Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual M
 (https://arxiv.org/abs/1801.03924): the authors' linear heads over torchvision's network, run in Keras.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from keras import KerasTensor, layers, ops
 
 from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.images import to_tensor
 
 SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -38,15 +40,15 @@ class Lpips:
         with keras.device(self._device):
             self._features = _build_features()
         try:
-            arrays = np.load(weights, allow_pickle=False)
+            arrays = np.load(io.BytesIO(weights.read_bytes()), allow_pickle=False)  # it leaves what is damaged open
             for layer in self._features.layers:
                 if layer.weights:
                     kernel, bias = (arrays[f"{layer.name}.{part}"].astype("float32") for part in ("weight", "bias"))
                     layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])
             self._heads = [arrays[f"lin{n}.model.1.weight"].reshape(-1) for n in range(1 + len(TAPPED_AFTER))]
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # NumPy has no name for all that can be wrong with a file
             raise SrganError(
-                f"{weights}: not the weights of LPIPS with SqueezeNet ({error})",
+                f"{weights}: not the weights of LPIPS with SqueezeNet ({reason(error)})",
                 "install srgan again, or add --no-lpips",
             ) from error
 

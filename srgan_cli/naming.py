@@ -41,6 +41,8 @@ class Destination:
     size: Size = FOUR_TIMES
 
     def __post_init__(self) -> None:
+        if self.output == "":
+            raise UsageError("--output is empty", "name a file or a folder, or leave it out")
         if self.suffix and Path(self.suffix).name != self.suffix:
             raise UsageError(f"--suffix is {self.suffix!r}", "give a part of a name; name a folder with -o")
         self.check_quality(self.kind)

@@ -6,7 +6,7 @@ Nothing heavy is imported here, so that the command line can be built from it at
 import glob
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
@@ -87,7 +87,7 @@ class TrainOptions(DataOptions):
         None, "A generator to start from: a released name, a .keras file, or a run with its discriminator."
     )
     validation: str | None = option(None, "Pictures for samples and validation; else some of the training pictures.")
-    report_every: int = option(20, "Steps between reports.", 1)
+    report_every: int = option(20, "Steps between reports, at most.", 1)
     sample_every: int = option(100, "Steps between sample sheets.", 1)
     validate_every: int = option(500, "Steps between validations, which also write the networks.", 1)
     backup_every: str = option("10min", "Steps, or minutes as in 10min, between backups.")
@@ -155,13 +155,27 @@ class TrainOptions(DataOptions):
         return checked
 
 
-def resumed(saved: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
+def resumed(saved: TrainOptions, changes: Mapping[str, Any], past: Sequence[Stage]) -> TrainOptions:
     """The options of a run that goes on with some of them changed.
 
+    Args:
+        saved: Those it had.
+        changes: By name; the size of a generator that starts from another is that one's.
+        past: The stages that are over.
+
     Raises:
-        UsageError: A backup does not fit such a change.
+        UsageError: A backup does not fit such a change, or it comes too late.
     """
+    size = ("filters", "residual_blocks") if saved.start else ()
+    changes = {name: value for name, value in changes.items() if name not in size}
     options = TrainOptions.from_mapping({**asdict(saved), **changes}, "options")
+    for stage in past:
+        before, after = saved.steps_of(stage), options.steps_of(stage)
+        if before != after:
+            raise UsageError(
+                f"stage {stage} is over after {before} steps and cannot take {after}",
+                "leave it, or start a new run with --from",
+            )
     for name, part in _parts_of_backups(saved).items():
         if part != _parts_of_backups(options)[name]:
             raise UsageError(

@@ -41,9 +41,11 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None) -> list[Pair]:
     if hr_folder.is_dir() and not pictures_in(hr_folder) and (hr_folder / "HR").is_dir():
         hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
-    hr_files = [path for path in pictures if HR_MARK.search(path.stem)] or pictures
+    marked = {HR_MARK.sub("", path.stem) for path in pictures if HR_MARK.search(path.stem)}
+    hr_files = [p for p in pictures if not (LR_MARK.search(p.stem) and _without_lr_mark(p) in marked)]
     hr_by_name = {HR_MARK.sub("", path.stem): path for path in hr_files}
-    twins = [path.name for path in hr_files if path not in hr_by_name.values()]
+    others = set(hr_files) - set(hr_by_name.values())
+    twins = sorted(path.name for path in others)
     if twins:
         raise SrganError(
             f"{hr_folder}: another picture is called like {', '.join(twins)}", "rename or move one of them"
@@ -66,10 +68,11 @@ def match_names(names: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     """
     pictures = _pictures_or_error(folder)
     files = [path for path in pictures if not HR_MARK.search(path.stem)] or pictures
-    by_name = {LR_MARK.sub("", path.stem): path for path in files} | {path.stem: path for path in files}
+    by_name = {_without_lr_mark(path): path for path in files} | {path.stem: path for path in files}
     found = {name: by_name[name] for name in names if name in by_name}
     missing = ", ".join(path.name for name, path in names.items() if name not in found)
-    spare = ", ".join(path.name for path in files if path not in found.values())
+    taken = set(found.values())
+    spare = ", ".join(path.name for path in files if path not in taken)
     if missing or spare:
         parts = missing and f"nothing here for {missing}", spare and f"nothing to compare {spare} with"
         raise SrganError(
@@ -77,6 +80,10 @@ def match_names(names: Mapping[str, Path], folder: Path) -> dict[str, Path]:
             "pictures are matched by name: NAME with NAME, NAMEx4 or NAME_x4, NAME_HR with NAME_LR",
         )
     return found
+
+
+def _without_lr_mark(path: Path) -> str:
+    return LR_MARK.sub("", path.stem)
 
 
 def _pictures_or_error(folder: Path) -> list[Path]:

@@ -46,7 +46,7 @@ class Backup:
 
 def is_run(path: Path) -> bool:
     """Whether a folder is that of a training run."""
-    return (path / "config.json").exists() and (path / "backup").is_dir()
+    return (path / "config.json").exists() and ((path / "backup").is_dir() or (path / "log.csv").exists())
 
 
 class RunFolder:
@@ -67,11 +67,18 @@ class RunFolder:
         """Make sure that a new run can begin here.
 
         Raises:
-            SrganError: There is a run already, or no folder can be made here.
+            SrganError: There is a run already, or a file that it would replace, or no folder can be made here.
         """
-        if is_run(self.path) and self.writes:
-            resume = shlex.quote(str(self.path))
-            raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")
+        if self.writes:
+            if self._config.exists() and self._backups.is_dir():
+                resume = shlex.quote(str(self.path))
+                raise SrganError(
+                    f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o"
+                )
+            names = (self._config.name, self._log.name, "generator.keras", "discriminator.keras")
+            there = [name for name in names if (self.path / name).exists()]
+            if there:
+                raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
         check_can_be_made(self.path)
 
     def prepare(self, options: TrainOptions) -> None:
@@ -123,11 +130,12 @@ class RunFolder:
             raise SrganError(f"{self._log}: cannot be written ({error.strerror})", "free some space") from error
 
     def read_log(self) -> list[dict[str, str]]:
-        """The rows of log.csv, column -> text."""
+        """The rows of log.csv, column -> text, but for what was cut off when the computer stopped."""
         if not self._log.exists():
             return []
         with self._log.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if row["stage"] in STAGES and (row["step"] or "").isdecimal()]
+            lines = [line for line in file if line.endswith("\n")]
+        return [row for row in csv.DictReader(lines) if row.get("stage") in STAGES and (row["step"] or "").isdecimal()]
 
     def forget_after(self, stage: Stage, step: int) -> None:
         """Drop the records of steps that a resumed run is going to do again."""
@@ -141,10 +149,9 @@ class RunFolder:
 
         self.write("log.csv", save)
 
-    def best_validation(self, stage: Stage) -> float:
-        """The lowest validation loss of a stage so far."""
-        scores = [row["validation"] for row in self.read_log() if row["stage"] == stage and row["validation"]]
-        return min(map(float, scores), default=float("inf"))
+    def is_validated(self, stage: Stage) -> bool:
+        """Whether there was a validation in a stage, so that `best/` holds networks of it."""
+        return any(row["stage"] == stage and row["validation"] for row in self.read_log())
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
         """Have `save` write a file of this name, and put it into place when it is whole.
@@ -168,6 +175,11 @@ class RunFolder:
         self.write(f"backup/{stage}-{step:08d}.weights.h5", save)
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
             old.path.unlink()
+
+    def past_stages(self) -> tuple[Stage, ...]:
+        """The stages before that of the newest backup."""
+        newest = self.backups()[:1]
+        return STAGES[: STAGES.index(newest[0].stage)] if newest else ()
 
     def backups(self) -> list[Backup]:
         """The backups, newest first."""

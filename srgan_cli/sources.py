@@ -19,6 +19,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import reason
 from srgan_cli.formats import Format
 from srgan_cli.outcomes import Outcome
+from srgan_cli.walking import matches
 
 STDIN = "-"
 LONGEST_MAGIC = 32  # bytes that tell any format
@@ -79,8 +80,10 @@ class Search:
             text: A file, a folder, a pattern, `@LIST`, a file of such inputs, or `-` for stdin.
 
         Raises:
-            UsageError: Stdin is a terminal.
+            UsageError: It is empty, or stdin is a terminal.
         """
+        if not text:  # such as a variable of a script that was never set
+            raise UsageError("an input is empty", "name a picture, or . for the pictures in this folder")
         if text == STDIN:
             self._add_stdin()
         elif text.startswith("@") and not os.path.lexists(text):
@@ -165,7 +168,7 @@ class Search:
     def _matches(self, pattern: str, root: Path) -> Iterator[Path]:
         """The files that a pattern stands for, sorted; `**` stands for any number of folders."""
         holds_results = cache(lambda folder: self._holds_results(folder, root))
-        for path in map(Path, sorted(glob.iglob(pattern, recursive=True))):  # noqa: PTH207 (Path's are relative)
+        for path in map(Path, sorted(matches(pattern))):
             if path.is_file() and not holds_results(path.parent):
                 yield path
 

@@ -106,7 +106,9 @@ class _Training:
         self.generator.split_tail()
         self.run.prepare(self.options)
         self._attempt(lambda: self.run.forget_after(stage, step))
-        self.best = self.run.best_validation(stage)
+        # Anew, since what it is measured by may have been changed.
+        best = self.run.path / "best" / "generator.keras"
+        self.best = self.validation.measure(best, self.content) if self.run.is_validated(stage) else math.inf
         self.summaries: Summaries | None = None
         self._attempt(lambda: self._open_summaries(self._global_step(stage, step)))
         while step < self.options.steps_of(stage):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,10 +11,11 @@ from keras import ops
 from srgan_cli import SCALE, images
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.device import computing_in
+from srgan_cli.errors import SrganError
 from srgan_cli.losses import Loss
 from srgan_cli.metrics import luma, psnr, ssim
-from srgan_cli.model import Generator
-from srgan_cli.optimization import batch_norms, estimate_statistics
+from srgan_cli.model import Generator, load_generator
+from srgan_cli.optimization import estimate_statistics
 from srgan_cli.options import TrainOptions
 
 SQUARES = 8
@@ -35,20 +37,20 @@ class Validation:
         self.lr, self.hr = Pairs(self.pictures, fixed, 0, 1)[0]
         count = max(STATISTICS_BATCHES, STATISTICS_SQUARES // options.batch_size)
         batches = Pairs(pictures, options, 0, 0 if options.batch_norm == "frozen" else count)
-        self._statistics_of = [batches[index][0] for index in range(batches.num_batches)]
+        squares = [batches[index][0] for index in range(batches.num_batches)]
+        self._statistics_of = np.array_split(np.concatenate(squares), STATISTICS_BATCHES) if squares else []
         with computing_in("float32"):
             self.released = Generator(generator.settings)
 
     def release(self, weights: list[np.ndarray]) -> None:
         """Give the released generator these weights, and its batch norms the statistics of many batches."""
         self.released.set_weights(weights)
-        if self._statistics_of and batch_norms(self.released):
+        if self._statistics_of:
             estimate_statistics(self.released, self._statistics_of)
 
     def enlarge(self) -> np.ndarray:
         """SR (B, hr_size, hr_size, 3) in [-1, 1] of the squares."""
-        squares = [self.released(self.lr[i : i + 1], training=False) for i in range(len(self.lr))]
-        return np.concatenate([ops.convert_to_numpy(square) for square in squares])
+        return ops.convert_to_numpy(self.released(self.lr, training=False))
 
     def score(self, sr: np.ndarray, content: Loss) -> dict[str, float]:
         """Means over the squares: `psnr` in dB and `ssim` on luma, and `validation`, the content loss.
@@ -67,6 +69,14 @@ class Validation:
             "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
             "validation": float(np.mean([ops.convert_to_numpy(loss) for loss in losses])),
         }
+
+    def measure(self, path: Path, content: Loss) -> float:
+        """The `validation` loss of a released generator in a file; infinite if it cannot be read."""
+        try:
+            self.released.set_weights(load_generator(path).get_weights())
+        except (SrganError, ValueError):  # the latter: of another size
+            return math.inf
+        return self.score(self.enlarge(), content)["validation"]
 
     def is_sound(self, generator: Generator, discriminator: keras.Model, content: Loss) -> bool:
         """Whether the networks of a run, as they are in training, still give numbers."""

@@ -208,6 +208,7 @@ def test_train_asks_for_pictures() -> None:
         (["--config", "bad.toml"], 2, "bad.toml: cannot be read as TOML"),
         (["--config", "odd.toml"], 2, "odd.toml: there is no option 'stepz'"),
         (["--data", "in", "--from", "notes"], 1, "notes: not the weights of a generator"),
+        (["--resume", "empty", "-o", "other"], 2, "a run that is resumed stays in its folder"),
         (["--data", "in", "-o", "notes"], 1, "notes: cannot be made a folder"),
         (["--data", "in", "--vgg-weights", "notes", "--hr-size", "32"], 1, "the VGG19 weights cannot be loaded"),
         (["--data", "in", "--sampling", "crop", "--hr-size", "256"], 1, "none of 1 pictures can be used"),

@@ -1,5 +1,7 @@
 """Batches are a pure function of the pictures, the options and the step."""
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -85,6 +87,37 @@ def test_a_glob_takes_what_it_matches(folder: Path) -> None:
     assert [Path(name).name for name in names] == ["2.png", "1.png", "3.png"]
 
 
+def test_links_are_followed_and_nothing_is_taken_twice(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "linked").symlink_to(folder)
+    (folder / "around").symlink_to(tmp_path / "data")
+    found = [str(Path(name).relative_to(tmp_path)) for name in Pictures(str(tmp_path / "data"), 0).names]
+    assert len(found) == len(Pictures(str(folder), 0).names) == len(Pictures(f"{folder}/**/*.*", 0).names)
+    assert all(name.startswith("data/linked/") for name in found)
+
+
+def test_runs_hold_no_pictures_to_train_on(folder: Path) -> None:
+    (folder / "run" / "samples").mkdir(parents=True)
+    (folder / "run" / "samples" / "pretrain_000001.png").write_bytes((folder / "0.png").read_bytes())
+    before = len(Pictures(str(folder), 0).names)
+    for name in ("config.json", "log.csv"):
+        (folder / "run" / name).touch()
+    assert len(Pictures(str(folder), 0).names) == before - 1
+
+
+def test_a_locked_folder_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def locked(path: str) -> object:
+        if Path(path).name == "deep":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    place = str(folder / "deep")
+    assert Pictures(str(folder), 0).unusable == {place: f"{place}: cannot be read (Permission denied)"}
+
+
 def test_unusable_pictures_are_named_once_and_left_out(folder: Path) -> None:
     choice = options(folder, hr_size=64)
     Image.new("RGB", (300, 63)).save(folder / "small.png")
@@ -103,16 +136,36 @@ def test_no_usable_picture_is_one_sentence(tmp_path: Path, folder: Path) -> None
         Pictures(str(folder / "deep" / "*.jpg"), 0)
     with pytest.raises(SrganError, match="none of 8 pictures can be used"):
         pairs(options(folder, hr_size=256))[0]
-    (tmp_path / "bad.zip").write_bytes(b"PK")
-    with pytest.raises(SrganError, match="damaged"):
-        Pictures(str(tmp_path / "bad.zip"), 0)
+    with zipfile.ZipFile(tmp_path / "ü.zip", "w") as archive:
+        archive.writestr("ü.png", b"")
+    whole = (tmp_path / "ü.zip").read_bytes()
+    for content in (
+        b"PK",
+        whole.replace("ü".encode(), b"\xff\xff"),
+        whole.replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x64"),
+    ):
+        (tmp_path / "bad.zip").write_bytes(content)
+        with pytest.raises(SrganError, match="damaged"):
+            Pictures(str(tmp_path / "bad.zip"), 0)
+
+
+def test_what_claims_to_be_huge_is_not_unpacked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srgan_cli.data.LARGEST_MEMBER", 1000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(folder / "0.png", "0.png")
+    with pytest.raises(SrganError, match=r"0\.png is larger than"):
+        Pictures(str(tmp_path / "a.zip"), 0).load(0, 1)
 
 
 def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> None:
     choice = options(folder)
     for budget in (0, 20_000, 10**9):
-        data = Pairs(Pictures(choice.data, budget), choice, 0, 4)
+        pictures = Pictures(choice.data, budget)
+        data = Pairs(pictures, choice, 0, 4)
         np.testing.assert_array_equal(data[3][1], pairs(choice)[3][1])
+        kept = sum(pixels.nbytes for pixels in pictures._cache.values())
+        assert 0 <= kept <= budget
+        assert (kept > 0) == (budget > 0)
 
 
 @pytest.mark.parametrize(("hr_size", "sampling"), [(32, "crop"), (64, "resize")])

@@ -210,8 +210,9 @@ def test_json_keeps_its_schema_and_csv_has_a_line_for_each(folder: Path) -> None
     found = results(find_pairs(folder, None), perfect=lambda pair, _: images.read_picture(pair.hr), nearest=nearest)
     pictures = {result.name: result.scores for result in found if isinstance(result, Result)}
     failures = [result for result in found if isinstance(result, Failure)]
-    content = json.loads(to_json(Protocol(), pictures, failures))
+    content = json.loads(to_json(Protocol(lpips=False), pictures, failures))
     jsonschema.validate(content, SCHEMA)
+    assert "LPIPS" not in content["protocol"]["text"]
     assert content["means"]["perfect"]["psnr"] is None
     assert [entry["name"] for entry in content["pictures"]] == ["a"]
     assert [Path(entry["file"]).name for entry in content["failures"]] == ["b.png", "c.png"]

@@ -111,6 +111,32 @@ def test_links_to_folders_are_not_followed_those_to_files_are(folder: Path) -> N
     assert found.passed_over["links to folders"] == 1
 
 
+def test_patterns_go_into_no_folder_twice(folder: Path) -> None:
+    for name in ("around", "circle"):
+        (folder / "deep" / name).symlink_to("..")
+    Path("other/.hidden").mkdir(parents=True)
+    for place in ("other/d.png", "other/.hidden/e.png"):
+        Image.new("RGB", (6, 4)).save(place)
+    (folder / "elsewhere").symlink_to("../other")
+    assert [str(job.source) for job in plan("in/**/*.[jp]*", output="out").jobs] == [
+        "in/b.png", "in/deep/c.jpg", "in/elsewhere/d.png",
+    ]  # fmt: skip
+    assert len(plan("**/*.[jp]*", output="out").jobs) == 3
+    assert [job.source.name for job in plan("in/de*/**", output="out").jobs][-1] == "c.jpg"
+    assert len(plan("other/.hidden/**/*.png", output="out").jobs) == 1
+    assert len(plan(f"../{Path.cwd().name}/../{Path.cwd().name}/in/**/c.*", output="out").jobs) == 1
+    os.chdir("in/deep")
+    assert len(plan("../**/c.jpg", output="out").jobs) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_empty_is_no_folder() -> None:
+    with pytest.raises(UsageError, match="an input is empty"):
+        plan("")
+    with pytest.raises(UsageError, match="--output is empty"):
+        plan("in", output="")
+
+
 def test_pipes_are_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
     assert len(targets("in")) == 2

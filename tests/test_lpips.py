@@ -57,6 +57,8 @@ def test_it_computes_where_it_is_told_to() -> None:
 
 def test_another_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    for path in (tmp_path / "other.npz", tmp_path / "missing.npz"):
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:50])
+    (tmp_path / "empty.npz").touch()
+    for path in (tmp_path / f"{name}.npz" for name in ("other", "missing", "cut", "empty")):
         with pytest.raises(SrganError, match="not the weights of LPIPS"):
             Lpips(path)

@@ -35,6 +35,14 @@ def test_averages_stay_out_of_the_network_until_asked_for() -> None:
     assert 0.5 < float(model.get_weights()[0][0, 0]) < trained - 0.2
 
 
+def test_before_the_first_step_there_are_no_averages() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    optimizer = AveragingAdam(1.0, use_ema=True)
+    optimizer.build(model.trainable_variables)
+    optimizer.put_averages_into(model.trainable_variables)
+    assert float(model.get_weights()[0][0, 0]) == 1
+
+
 def test_precise_statistics_matter(photo: np.ndarray) -> None:
     """Moving statistics of momentum 0.8 are those of the last batch or so: here one that is unlike the others."""
     keras.utils.set_random_seed(0)

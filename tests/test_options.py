@@ -70,7 +70,7 @@ def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: 
 
 def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
     saved = TrainOptions(data="faces", filters=8, average=0.9, precision="float16")
-    assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}).steps == 5
+    assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}, ()).steps == 5
     changes = {
         "filters": 16,
         "average": 0.0,
@@ -80,4 +80,12 @@ def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
     }
     for name, value in changes.items():
         with pytest.raises(UsageError, match=f"^{name} is .* in this run and cannot become"):
-            resumed(saved, {name: value})
+            resumed(saved, {name: value}, ())
+
+
+def test_what_is_over_keeps_its_length() -> None:
+    saved = TrainOptions(data="faces", pretrain_steps=5, start="srresnet", filters=64)
+    assert resumed(saved, {"steps": 7, "pretrain_steps": 5, "filters": 8}, ("pretrain",)).filters == 64
+    with pytest.raises(UsageError, match="stage pretrain is over after 5 steps and cannot take 9"):
+        resumed(saved, {"pretrain_steps": 9}, ("pretrain",))
+    assert resumed(saved, {"pretrain_steps": 9}, ()).pretrain_steps == 9

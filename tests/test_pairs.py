@@ -38,6 +38,13 @@ def test_marked_pairs_may_share_a_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_one_marked_picture_hides_no_others(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "hr", ["lake_hr.png", "p0.png", "p1_x4.png"])
+    assert [pair.name for pair in find_pairs(folder, None)] == ["lake", "p0", "p1_x4"]
+    with pytest.raises(SrganError, match=r"another picture is called like lake\.png"):
+        find_pairs(folder_of(folder, ["lake.png"]), None)
+
+
 def test_a_name_that_only_looks_marked_is_taken_as_it_is(tmp_path: Path) -> None:
     names = ["box4.png", "bo.png"]
     pairs = find_pairs(folder_of(tmp_path / "hr", names), folder_of(tmp_path / "lr", names))

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
-    {"errors", "files", "options", "released"},
+    {"errors", "files", "options", "released", "walking"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
     | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},

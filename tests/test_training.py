@@ -39,6 +39,7 @@ from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.training import Listener, train
+from srgan_cli.validation import Validation
 
 SMALL: dict[str, Any] = {
     "hr_size": 32,
@@ -49,7 +50,7 @@ SMALL: dict[str, Any] = {
     "filters": 8,
     "residual_blocks": 1,
     "report_every": 2,
-    "sample_every": 2,
+    "sample_every": 4,
     "validate_every": 4,
     "backup_every": "2",
 }
@@ -91,6 +92,7 @@ def assert_same_losses(actual: list[tuple[str, int, float]], expected: list[tupl
 
 
 def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: Path, photo: np.ndarray) -> None:
+    options = replace(options, sample_every=2)
     records, lines = run(options, tmp_path / "run")
     names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert {name for name in names if not name.startswith("logs/")} == {
@@ -188,8 +190,8 @@ def test_the_generator_is_held_as_it_will_be(options: TrainOptions, batch_norm: 
 
 
 def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOptions, tmp_path: Path) -> None:
-    run(options, tmp_path / "first")
-    more = replace(options, start=str(tmp_path / "first"), steps=4, learning_rate=0.0)
+    run(replace(options, pretrain_steps=0), tmp_path / "first")
+    more = replace(options, start=str(tmp_path / "first"), learning_rate=0.0)
     run(more, tmp_path / "more", after(2))
     _, lines = run(more, tmp_path / "more")
     assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
@@ -211,6 +213,7 @@ def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(options: TrainOpt
 
 
 def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, pretrain_steps=8, steps=0)
     whole, _ = run(options, tmp_path / "run")
     newest, _ = RunFolder(tmp_path / "run").backups()
     newest.path.write_bytes(newest.path.read_bytes()[:1000])
@@ -292,16 +295,32 @@ def test_a_full_disk_ends_nothing_but_the_last_backup(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", fsync)
+    options = replace(options, pretrain_steps=6, steps=0)
     first, _ = run(options, tmp_path / "run", after(2))
     full = True
     lines: list[str] = []
-    with pytest.raises(SrganError, match=r"pretrain-00000004.weights.h5: cannot be written \(No space left"):
+    with pytest.raises(SrganError, match=r"pretrain-00000006.weights.h5: cannot be written \(No space left"):
         train(options, RunFolder(tmp_path / "run"), Listener(lines.append))
     assert any("warning" in line and "training goes on" in line for line in lines)
     full = False
     assert not list((tmp_path / "run").rglob(".srgan-*"))
     rest, _ = run(options, tmp_path / "run")
-    assert [entry[:2] for entry in losses(first + rest)][:2] == [("pretrain", 2), ("pretrain", 4)]
+    assert [entry[:2] for entry in losses(first + rest)] == [("pretrain", 2), ("pretrain", 4), ("pretrain", 6)]
+
+
+def test_the_best_networks_are_those_of_the_lowest_loss_by_present_measure(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.1, 0.2, 0.5, 0.4])
+    monkeypatch.setattr(Validation, "score", lambda *_: {"validation": next(scores)})
+    options = replace(options, pretrain_steps=4, steps=0, validate_every=2)
+    run(options, tmp_path / "run")
+    first = weights_of(tmp_path / "run" / "best")
+    assert any((one != other).any() for one, other in zip(first, weights_of(tmp_path / "run"), strict=True))
+    # The best of before is now 0.5, such as on other pictures, and the next 0.4.
+    run(replace(options, pretrain_steps=6, validation=options.data), tmp_path / "run")
+    for one, other in zip(weights_of(tmp_path / "run" / "best"), weights_of(tmp_path / "run"), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_discriminator_that_always_wins_is_warned_about_once(

@@ -1,0 +1,45 @@
+"""The folder of a run: what it holds is neither overwritten nor misread."""
+
+from pathlib import Path
+
+import pytest
+
+from srgan_cli.errors import SrganError
+from srgan_cli.options import TrainOptions
+from srgan_cli.runs import Record, RunFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run of two reports, the second with a validation."""
+    run = RunFolder(tmp_path / "run")
+    run.refuse_existing()
+    run.prepare(TrainOptions(data="somewhere"))
+    run.log(Record("pretrain", 20, {"loss": 0.5}))
+    run.log(Record("pretrain", 40, {"loss": 0.25, "validation": 0.0123}))
+    return run
+
+
+def test_a_run_is_gone_on_with_and_not_begun_again(run: RunFolder) -> None:
+    with pytest.raises(SrganError, match="holds a run already") as caught:
+        run.refuse_existing()
+    assert "--resume" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["config.json", "log.csv", "generator.keras", "discriminator.keras"])
+def test_files_that_a_run_would_replace_are_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(SrganError, match=f"holds {name} already"):
+        RunFolder(tmp_path).refuse_existing()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_row_that_was_cut_off_is_no_row(run: RunFolder) -> None:
+    assert run.is_validated("pretrain")
+    log = run.path / "log.csv"
+    log.write_bytes(log.read_bytes()[:-4])  # 0.0123 -> 0.01, were it believed
+    assert [row["step"] for row in run.read_log()] == ["20"]
+    assert not run.is_validated("pretrain")
+    run.forget_after("pretrain", 40)
+    run.log(Record("pretrain", 40, {"validation": 0.5}))
+    assert [row["validation"] for row in run.read_log()] == ["", "0.5"]
