@@ -16,10 +16,8 @@ from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_folder, write_text
-from srgan_cli.options import TrainOptions, read_toml, resumed, with_absolute_paths
+from srgan_cli.options import DEFAULT_RUN, TrainOptions, read_toml, resumed, with_absolute_paths
 from srgan_cli.parameters import one_parameter_per_field
-
-DEFAULT_RUN = Path("runs/srgan")
 
 app = typer.Typer(
     name="srgan",
@@ -168,25 +166,18 @@ def upscale(
             raise typer.Exit(1)
 
 
+_run_option = partial(typer.Option, rich_help_panel="Run")
+
+
 @app.command()
 @one_parameter_per_field(TrainOptions, short={"data": "-d"}, renamed={"start": "--from"})
 def train(
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="The folder to make for the run.",
-            show_default=str(DEFAULT_RUN),
-            rich_help_panel="Run",
-        ),
+        Path | None, _run_option("--output", "-o", help="The folder to make for it.", show_default=str(DEFAULT_RUN))
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="The run to go on with.", rich_help_panel="Run")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A TOML file of options, such as batch_size = 16.", rich_help_panel="Run"),
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel="Run")] = False,
+    resume: Annotated[Path | None, _run_option(help="The run to go on with.")] = None,
+    config: Annotated[Path | None, _run_option(help="A TOML file of options, such as batch_size = 16.")] = None,
+    debug: Annotated[bool, _run_option("--debug", help="Show tracebacks.")] = False,
     **given: Any,
 ) -> None:
     """Train on pictures, first on pixels (--pretrain-steps), then adversarially (--steps).

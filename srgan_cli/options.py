@@ -20,6 +20,7 @@ Degradation = Literal["bicubic", "photo"]
 Precision = Literal["float32", "bfloat16", "float16"]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
+DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator
 
 
