@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -39,6 +41,13 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
         failure.__cause__ = error
         console.report(failure, debug)
         raise typer.Exit(1) from None
+
+
+def open_missing_streams() -> None:
+    """Stand something in for stdin, stdout and stderr where the shell has closed them, for which Python has None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for as long as the program runs)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
-from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
+from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_folder, write_text
 from srgan_cli.options import DEFAULT_RUN, TrainOptions, read_toml, resumed, with_absolute_paths
@@ -106,8 +106,7 @@ def upscale(
         typer.Option(metavar="COLOR", help="Put transparent pictures on a colour: a name such as white, or #rrggbb."),
     ] = None,
     strip: Annotated[
-        bool,
-        typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; what the colours need stays."),
+        bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; what the colours need stays.")
     ] = False,
     max_megapixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures, which may be made to exhaust memory, are refused.")
@@ -297,4 +296,5 @@ def evaluate(
 
 def main() -> None:
     """The program."""
+    open_missing_streams()
     app()

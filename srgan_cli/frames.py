@@ -20,6 +20,7 @@ from srgan_cli.metadata import Metadata
 from srgan_cli.opening import DAMAGED, MOST_PIXELS, count_frames, open_picture, refuse_absurd_tiles, too_large
 
 NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+SUB_IFDS = 330
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
 
 
@@ -56,17 +57,17 @@ def read_header(path: Path, file: BinaryIO | None = None, most_pixels: int = MOS
 
 
 def _header_of(image: ImageFile.ImageFile) -> Header:
-    numbers, plays = _numbers(image), int(image.info.get("loop", 0))
-    header = images.header_of(image)
+    numbers = _numbers(image)
     if image.format != "TIFF":
+        header = images.header_of(image)
         others = ((header.width, header.height),) * (len(numbers) - 1)
-        return replace(header, grey=header.grey and not others, others=others, plays=plays)
+        return replace(header, grey=header.grey and not others, others=others, plays=int(image.info.get("loop", 0)))
     pages = []
     for number in numbers:
         _seek(image, number)
         pages.append(images.header_of(image))
     return replace(
-        header,
+        pages[0],
         transparent=any(page.transparent for page in pages),
         sixteen_bits=any(page.sixteen_bits for page in pages),
         grey=all(page.grey for page in pages),
@@ -145,19 +146,27 @@ def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
     count = count_frames(image)
     if count > MOST_FRAMES:
         raise SrganError(f"has {count:,} frames or pages, more than the limit of {MOST_FRAMES:,}", DAMAGED)
-    if count == 1:
+    if count == 1 and not isinstance(image, TiffImagePlugin.TiffImageFile):
         return [image.tell()]  # which is not the first of a HEIC file's if another is its primary one
     if isinstance(image, PngImagePlugin.PngImageFile) and image.default_image:
         return range(1, count)  # the first stands in where animations are not known
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return range(count)
-    numbers = [0]
-    for number in range(1, count):
+    numbers = []
+    for number in range(count):
         _seek(image, number)
         if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK):  # thumbnails are left out
             numbers.append(number)
     _seek(image, 0)
-    return numbers
+    if not numbers:
+        _refuse_raw(image)
+    return numbers or range(count)
+
+
+def _refuse_raw(image: TiffImagePlugin.TiffImageFile) -> None:
+    """What a camera calls raw is a TIFF of a preview, which has the photograph behind it, undeveloped."""
+    if SUB_IFDS in image.tag_v2:
+        raise SrganError("holds only a preview of a picture, as a camera's raw file does", "develop it first")
 
 
 def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: BinaryIO) -> tuple[str, ...]:

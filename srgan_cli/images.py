@@ -20,7 +20,13 @@ from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_unsupported, without_pixels
+from srgan_cli.opening import (
+    MOST_PIXELS,
+    drop_misleading_texts,
+    open_picture,
+    refuse_unsupported,
+    without_pixels,
+)
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()
@@ -136,6 +142,7 @@ def from_pil(image: Image.Image) -> Picture:
 
 def _from_pil(image: Image.Image) -> Picture:
     image.load()
+    drop_misleading_texts(image)  # those behind the pixels
     array, note = modes.to_channels(image)
     said = metadata.read(image)
     if modes.drops_profile(image.mode):
@@ -171,6 +178,7 @@ def from_array(array: np.ndarray) -> Picture:
     Raises:
         SrganError: Another shape or dtype, or no pixels.
     """
+    array = np.asarray(array)
     if array.dtype not in (np.uint8, np.uint16) or array.size == 0:
         raise SrganError(
             f"an array of {array.dtype}, shape {array.shape}, is not a picture", "give uint8 or uint16 pixels"

@@ -169,7 +169,8 @@ def _checked(
     work: Work, targets: Targets, destination: Destination, existing: Existing, limits: Limits
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
-    protected = set() if targets.named or targets.stdout else {_key(source.path) for source, _ in work}
+    paths = [] if targets.named or targets.stdout else [source.path for source, _ in work]
+    protected = {_key(path) for path in paths} | {_key(path.resolve()) for path in paths if path.is_symlink()}
     jobs, outcomes = [], []
     for source, target in work:
         try:

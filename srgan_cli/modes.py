@@ -4,7 +4,7 @@ import io
 from contextlib import suppress
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from srgan_cli.errors import SrganError
 
@@ -13,6 +13,7 @@ COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 CONVERTED = ("CMYK", "LAB")  # by colour management; what results is sRGB
 SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
+BITS_PER_SAMPLE, TWELVE = 258, 12
 UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
 
 
@@ -67,10 +68,17 @@ def drops_profile(mode: str) -> bool:
 
 def _sixteen_bits(image: Image.Image) -> np.ndarray:
     grey = np.asarray(image).astype(np.uint16)[..., None]
+    if _bits(image) == TWELVE:  # which Pillow leaves as they are
+        grey = (grey << 4 | grey >> 8).astype(np.uint16)
     key = image.info.get("transparency")
     if key is None:
         return grey
     return np.concatenate([grey, np.where(grey == key, 0, 65535).astype(np.uint16)], axis=-1)
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits a channel of a TIFF; 0 for other files."""
+    return image.tag_v2.get(BITS_PER_SAMPLE, (1,))[0] if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
 
 
 def _is_grey_palette(image: Image.Image) -> bool:
@@ -86,14 +94,13 @@ def _is_grey_palette(image: Image.Image) -> bool:
 
 
 def _from_cmyk(image: Image.Image) -> tuple[np.ndarray, str]:
-    profile = image.info.get("icc_profile")
+    profile, cut = image.info.get("icc_profile"), "; 16 bits read as 8" if _bits(image) > 8 else ""
     if profile:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):  # a profile that is damaged, or not for CMYK
             converted = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-            return np.asarray(converted), "CMYK converted to sRGB through its profile"
-    return np.asarray(
-        image.convert("RGB")
-    ), f"CMYK converted to RGB {'without' if not profile else 'past a bad'} profile"
+            return np.asarray(converted), f"CMYK converted to sRGB through its profile{cut}"
+    note = f"CMYK converted to RGB {'without' if not profile else 'past a bad'} profile{cut}"
+    return np.asarray(image.convert("RGB")), note
 
 
 def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -25,6 +25,8 @@ from srgan_cli.formats import FORMATS
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
 TILE_WIDTH, TILE_LENGTH = 322, 323
+SCALED_BY = {"L;2": 85, "L;4": 17}
+MISLEADING = ("transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image")
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -52,6 +54,7 @@ def open_picture(
                 nullcontext(file) if file else path.open("rb") as opened,
                 Image.open(opened, formats=_readable_formats()) as image,
             ):
+                _mend_png(image)
                 if several:
                     modes.refuse_unsupported(image.mode)
                 else:
@@ -121,6 +124,26 @@ def refuse_absurd_tiles(image: Image.Image) -> None:
         width, height = (image.tag_v2.get(side, 0) for side in (TILE_WIDTH, TILE_LENGTH))
         if width * height > max(LARGE_TILE, image.width * image.height):
             raise SrganError(f"is cut into tiles of {width:,}x{height:,} pixels", "it may be damaged")
+
+
+def _mend_png(image: ImageFile.ImageFile) -> None:
+    """Take out of a PNG's header what Pillow has put there wrongly: texts, and a transparent grey of 2 or 4 bits."""
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return
+    drop_misleading_texts(image)
+    if image.tile and isinstance(image.tile[0].extents, str):  # from a text called bbox
+        image.tile = [image.tile[0]._replace(extents=(0, 0, *image.size))]
+    raw_mode = str(image.tile[0].args) if image.tile else ""
+    factor = next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
+    if isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= factor  # as Pillow does with the pixels
+
+
+def drop_misleading_texts(image: Image.Image) -> None:
+    """Drop what Pillow would take for the picture's own: a PNG's texts have names that anybody may choose."""
+    for name in MISLEADING:
+        if isinstance(image.info.get(name), str):
+            del image.info[name]
 
 
 @cache

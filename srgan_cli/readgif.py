@@ -92,8 +92,9 @@ def _sub_blocks(file: BinaryIO) -> bytes:
 def is_transparent(blocks: Iterable[Block], width: int, height: int) -> bool:
     """Whether any frame on a canvas of this size may show what is behind it."""
     first, *others = blocks
+    shown_over = [first, *others][:-1]  # what becomes of the last is never seen
     covers = first.left == first.top == 0 and first.width >= width and first.height >= height
-    return not covers or first.transparent is not None or any(block.disposal == CLEAR for block in (first, *others))
+    return not covers or first.transparent is not None or any(block.disposal == CLEAR for block in shown_over)
 
 
 def show(blocks: Iterable[Block], width: int, height: int) -> Iterator[tuple[np.ndarray, float]]:

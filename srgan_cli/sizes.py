@@ -1,6 +1,5 @@
 """How large a result is to be, and the reduction to exactly that size; NumPy and Pillow only."""
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +9,8 @@ from PIL import Image
 from srgan_cli import SCALE
 from srgan_cli.errors import UsageError
 from srgan_cli.images import Picture, map_planes
+
+LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,15 @@ class Size:
         """Check what is given.
 
         Raises:
-            UsageError: More than one is, or the scale is not above 1.
+            UsageError: More than one is, or the scale is not above 1, or it is larger than any file holds.
         """
         given = [f"--{name.replace('_', '-')}" for name, value in asdict(self).items() if value is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} cannot both be met", "give one of them")
-        if self.scale is not None and not 1 < self.scale < math.inf:
+        if self.scale is not None and not 1 < self.scale <= LONGEST_SIDE:
             raise UsageError(f"--scale is {self.scale}", "use a number above 1")
+        if max(self.width or 1, self.height or 1, self.long_edge or 1) > LONGEST_SIDE:
+            raise UsageError(f"{given[0]} is too large", f"use {LONGEST_SIDE:,} at most")
 
     @property
     def suffix(self) -> str:

@@ -1,5 +1,6 @@
 """What the user names -> picture files. Recognised by content; nothing is decoded."""
 
+import codecs
 import glob
 import os
 import sys
@@ -102,15 +103,14 @@ class Search:
 
     def _add_list(self, path: Path) -> None:
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            content = path.read_bytes()
+            if _kind_of(content):
+                raise ValueError("it is a picture")
+            lines = _lines(content)
         except (OSError, ValueError) as error:
             message = f"{path}: cannot be read as a list ({reason(error)})"
             self._fail(path, message, "give a UTF-8 text of one path a line")
             return
-        if "\0" in text:  # by find -print0: names as they are
-            lines = [name for name in text.split("\0") if name]
-        else:
-            lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
         for line in lines:
             self.add_path(line)
 
@@ -185,6 +185,21 @@ class Search:
 
     def _fail(self, path: Path, message: str, hint: str) -> None:
         self.failures.append(Outcome(path, error=SrganError(message, hint)))
+
+
+def _lines(content: bytes) -> list[str]:
+    """The paths in a list: of UTF-8, or of UTF-16 as by Windows PowerShell, or of any bytes as by find -print0.
+
+    Raises:
+        ValueError: It is not a text.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16")
+    elif b"\0" in content:
+        return [os.fsdecode(name) for name in content.split(b"\0") if name]
+    else:
+        text = content.decode("utf-8-sig")
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import get_args
 
 import keras
 import numpy as np
@@ -10,15 +11,17 @@ import numpy as np
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, images, tiling
 from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network, blend
 from srgan_cli.memory import available
 from srgan_cli.model import Generator, load_generator
+from srgan_cli.options import Precision
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
 PIXEL_MODEL = "srresnet"
+DEVICES, PRECISIONS = ("auto", "cpu", "gpu"), ("auto", *get_args(Precision))
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
 
 
@@ -35,6 +38,9 @@ class Options:
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
         seamless: Whether the picture is a texture whose opposite edges meet.
         strength: 0 to 1: the model's share in the result; the rest is that of `srresnet`, which pixels alone taught.
+
+    Raises:
+        UsageError: They make no sense.
     """
 
     model: str = DEFAULT_MODEL
@@ -45,6 +51,20 @@ class Options:
     self_ensemble: bool = False
     seamless: bool = False
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check what the command line has not."""
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength is {self.strength}", "use a number from 0 to 1")
+        for name, value, known in (("device", self.device, DEVICES), ("precision", self.precision, PRECISIONS)):
+            if value not in known:
+                raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(known)}")
+        if self.tile < 1:
+            raise UsageError(f"tile is {self.tile}", "use 64 or so")
+        if self.halo is not None and self.halo < 0:
+            raise UsageError(f"halo is {self.halo}", f"use 0 or more, such as {DEFAULT_HALO}")
+        if self.seamless and self.halo == 0:
+            raise UsageError("without a halo no edges meet", "leave --halo or --seamless out")
 
 
 class Upscaler:
@@ -166,7 +186,13 @@ def _generators(options: Options) -> list[tuple[float, Generator]]:
     """The generators to run, each with its share of the result.
 
     Raises:
-        SrganError: The weights cannot be loaded.
+        SrganError: The weights cannot be loaded, or are those that make up the rest, too.
     """
-    shares = [(options.strength, options.model), (1 - options.strength, PIXEL_MODEL)]
-    return [(share, load_generator(find_weights(model))) for share, model in shares if share]
+    model, rest = find_weights(options.model), find_weights(PIXEL_MODEL)
+    if options.strength < 1 and model == rest:
+        raise UsageError(
+            f"the strength of {PIXEL_MODEL} is its share in a blend with itself",
+            "choose another --model, such as srgan",
+        )
+    shares = [(options.strength, model), (1 - options.strength, rest)]
+    return [(share, load_generator(path)) for share, path in shares if share]

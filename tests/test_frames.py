@@ -379,6 +379,26 @@ def test_pages_keep_their_sizes_bits_and_metadata(pages: Path, tmp_path: Path) -
         assert [page.shape for page in tiff.pages] == [(20, 24, 3), (16, 12), (28, 8, 4)]
 
 
+def test_a_thumbnail_in_front_is_left_out_and_a_raw_file_refused(photo: np.ndarray, tmp_path: Path) -> None:
+    preview: dict[str, Any] = {"photometric": "rgb", "subfiletype": 1, "metadata": None}
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as tiff:
+        tiff.write(photo[:3, :4], **preview)
+        tiff.write(photo[:12, :16], photometric="rgb", metadata=None)
+    (frame,) = frames.read_frames(tmp_path / "scan.tif")
+    np.testing.assert_array_equal(frame.picture.colour, photo[:12, :16])
+    header = frames.read_header(tmp_path / "scan.tif")
+    assert (header.width, header.height, header.frames) == (16, 12, 1)
+    for name, behind in (("reduced.tif", 0), ("camera.nef", 1)):
+        with tifffile.TiffWriter(tmp_path / name) as tiff:
+            tiff.write(photo[:3, :4], subifds=behind, **preview)
+            if behind:
+                tiff.write(np.zeros((12, 16), np.uint16), photometric="cfa", metadata=None)
+    assert frames.read_header(tmp_path / "reduced.tif").width == 4  # all there is
+    for read in (frames.read_header, lambda path: list(frames.read_frames(path))):
+        with pytest.raises(SrganError, match=r"camera.nef: (page 1 )?holds only a preview of a picture"):
+            read(tmp_path / "camera.nef")
+
+
 def test_a_page_is_not_said_to_be_what_another_is(tmp_path: Path) -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
     plain: dict[str, Any] = {"photometric": "minisblack", "compression": "zlib", "metadata": None}

@@ -2,12 +2,14 @@
 
 import io
 import os
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
@@ -88,6 +90,40 @@ def test_a_transparent_colour_becomes_alpha(tmp_path: Path, mode: str) -> None:
     assert alpha is not None
     assert alpha[2, 1, 0] == 0
     assert alpha.sum() == 15 * 255
+
+
+@pytest.mark.parametrize(("depth", "key"), [(1, 1), (2, 2), (4, 15), (8, 200)])
+def test_a_transparent_grey_of_few_bits_becomes_alpha(tmp_path: Path, depth: int, key: int) -> None:
+    per_byte = 8 // depth
+    half = sum(key << depth * place for place in range(per_byte))  # a byte of the transparent grey
+    rows = b"".join(b"\0" + bytes([half]) + b"\0" for _ in range(8))
+    chunks = (
+        (b"IHDR", struct.pack(">2I5B", 2 * per_byte, 8, depth, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", key)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    (tmp_path / "p.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
+    )
+    alpha = images.read_picture(tmp_path / "p.png").alpha
+    assert alpha is not None
+    assert (alpha[:, :per_byte] == 0).all()
+    assert (alpha[:, per_byte:] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["transparency", "interlace", "loop", "bbox", "duration", "blend", "gamma", "dpi"])
+def test_texts_may_be_called_as_one_likes(photo: np.ndarray, tmp_path: Path, name: str) -> None:
+    for mode in ("RGB", "L", "P"):
+        image, texts = Image.fromarray(photo[:8, :8]).convert(mode), PngImagePlugin.PngInfo()
+        texts.add_text(name, "abc")
+        texts.add(b"tEXt", f"{name}\0abc".encode(), after_idat=True)
+        image.save(tmp_path / "p.png", pnginfo=texts)
+        assert not frames.read_header(tmp_path / "p.png").transparent
+        (frame,) = frames.read_frames(tmp_path / "p.png")
+        assert (name, "abc") in frame.picture.metadata.texts
+        np.testing.assert_array_equal(images.as_rgb8(frame.picture.colour), np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -162,7 +162,11 @@ def test_a_list_names_a_path_a_line(folder: Path) -> None:
     Path("list.txt").write_text("in/b.png\0in/deep\0 #1.png\0")  # as by find -print0
     found = plan("@list.txt", output="out")
     assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", " #1.png"]
-    assert "cannot be read as a list" in reasons(plan("@in/b.png"))[0]
+    Path("list.txt").write_bytes("in/b.png\r\nin/deep".encode("utf-16"))  # as by Windows PowerShell
+    assert [str(job.source) for job in plan("@list.txt", output="out").jobs] == ["in/b.png", "in/deep/c.jpg"]
+    assert "cannot be read as a list (it is a picture)" in reasons(plan("@in/b.png"))[0]
+    Path("list.txt").write_bytes(b"\xff")
+    assert "cannot be read as a list ('utf-8' codec" in reasons(plan("@list.txt"))[0]
     assert "cannot be read as a list (No such file" in reasons(plan(f"@{folder}/none"))[0]
 
 
@@ -175,6 +179,15 @@ class Stdin:
     def isatty(self) -> bool:
         """Whether there is none."""
         return not self.buffer.getvalue()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there")
+@pytest.mark.usefixtures("folder")
+def test_names_in_a_list_need_not_be_texts() -> None:
+    name = b"in/caf\xe9.png"
+    Image.new("RGB", (6, 4)).save(os.fsdecode(name))
+    Path("list.txt").write_bytes(name + b"\0")
+    assert [os.fsencode(job.source) for job in plan("@list.txt", output="out").jobs] == [name]
 
 
 def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +232,15 @@ def test_what_is_there_can_be_skipped_even_if_the_input_is_damaged(folder: Path)
     assert [job.source.name for job in found.jobs] == ["A.PNG"]
     assert [(str(outcome.target), outcome.skipped) for outcome in found.settled] == [("in/b_x4.png", True)]
     assert plan("in/A.PNG", output="in/b_x4.png", existing="skip").settled[0].skipped
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_an_input_is_a_link_to_is_an_input() -> None:
+    Path("links").mkdir()
+    Path("links/b.png").symlink_to(Path("../in/b.png"))
+    found = plan("links", output="in", existing="overwrite")
+    assert reasons(found) == ["in/b.png: is itself an input and is not overwritten"]
+    assert not found.jobs
 
 
 @pytest.mark.usefixtures("folder")

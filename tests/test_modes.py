@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from srgan_cli import frames, images
@@ -44,6 +45,22 @@ def read(image: Image.Image, path: Path, **options: Any) -> images.Picture:
     assert header.transparent == (picture.alpha is not None)
     assert header.sixteen_bits == (picture.colour.dtype == np.uint16)
     return picture
+
+
+def test_12_bits_become_16(photo: np.ndarray, tmp_path: Path) -> None:
+    stored = photo[..., 0].astype(np.uint16) * 16 + photo[..., 1] // 16
+    tifffile.imwrite(tmp_path / "p.tif", stored, bitspersample=12, photometric="minisblack", metadata=None)
+    (frame,) = frames.read_frames(tmp_path / "p.tif")
+    assert frames.read_header(tmp_path / "p.tif").sixteen_bits
+    np.testing.assert_allclose(frame.picture.colour[..., 0], stored * (65535 / 4095), atol=1)
+
+
+def test_16_bits_of_ink_are_said_to_become_8(photo: np.ndarray, tmp_path: Path) -> None:
+    inks = np.concatenate([photo, photo[..., :1]], axis=-1)[:8, :8].astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "p.tif", inks, photometric="separated", metadata=None)
+    assert images.read_picture(tmp_path / "p.tif").notes == (
+        "CMYK converted to RGB without profile; 16 bits read as 8",
+    )
 
 
 def test_cmyk_goes_through_its_profile_which_is_not_attached(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from srgan_cli.tiling import Tiling, plan, run_tiled, split_axis
 
 SCALE = 4
+
+settings.register_profile("busy", deadline=None)  # how long a machine takes is not what is tested
+settings.load_profile("busy")
 
 
 def stand_in(windows: np.ndarray, radius: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Pixels -> pixels with the weights that ship."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from scipy import ndimage
 import srgan_cli
 from srgan_cli import images, tiling, upscaling
 from srgan_cli.alpha import flatten
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
 from srgan_cli.metrics import luma, psnr
@@ -180,9 +180,9 @@ def test_an_empty_window_in_half_precision_is_computed_again(
 
 def test_black_stays_black_without_a_second_thought() -> None:
     lines: list[str] = []
-    sr = Upscaler(Options(PIXEL_MODEL, precision="bfloat16"), lines.append).upscale(
-        Picture(np.zeros((16, 16, 3), np.uint8))
-    )
+    black = np.zeros((16, 16, 3), np.uint8)
+    black[8, 8] = 1  # else it is of one colour, and the network is not asked
+    sr = Upscaler(Options(PIXEL_MODEL, precision="bfloat16"), lines.append).upscale(Picture(black))
     assert sr.colour.max() < 12
     assert lines == []
 
@@ -278,6 +278,36 @@ def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Pa
     assert (pixel <= half).all()
     assert (half <= whole).all()
     assert pixel.mean() + 1 < half.mean() < whole.mean() - 1
+
+
+def test_strength_is_the_share_of_another_model() -> None:
+    for model in (PIXEL_MODEL, str(find_weights(PIXEL_MODEL))):
+        with pytest.raises(UsageError, match="its share in a blend with itself"):
+            Upscaler(Options(model, strength=0.5))
+    with pytest.raises(SrganError, match="there is no model 'nonsense'"):
+        Upscaler(Options("nonsense", strength=0.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 2.0}, "strength is 2.0"),
+        ({"tile": 0}, "tile is 0"),
+        ({"halo": -4}, "halo is -4"),
+        ({"precision": "half"}, "precision is 'half'"),
+        ({"device": "cuda"}, "device is 'cuda'"),
+    ],
+)
+def test_the_api_says_what_makes_no_sense(photo: np.ndarray, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        srgan_cli.upscale(photo[:8, :8], **options)
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_the_api_takes_no_names() -> None:
+    with pytest.raises(SrganError, match="is not a picture"):
+        srgan_cli.upscale("photo.jpg")  # type: ignore[type-var]
 
 
 def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
