@@ -149,7 +149,8 @@ class TrainOptions(DataOptions):
         checked = {}
         for name, value in values.items():
             if name not in limits:
-                raise UsageError(f"{source}: there is no option {name!r}", f"known: {', '.join(limits)}")
+                hint = "it is called start here" if name == "from" else f"known: {', '.join(limits)}"
+                raise UsageError(f"{source}: there is no option {name!r}", hint)
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
             if limits[name] is not None and value is not None and not limits[name] <= value < math.inf:
                 raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")

@@ -1,7 +1,7 @@
 """Training: stages of ordinary `keras.Model.fit`, which can be stopped at any moment and resumed.
 
-It goes in intervals of `report_every` steps, each one call of `fit`: between them everything is in a consistent state
-on every backend, and that is where reports, samples, validations and backups are written.
+It goes in intervals of at most `report_every` steps, each one call of `fit`: between them everything is in a consistent
+state on every backend, and that is where reports, samples, validations and backups are written.
 """
 
 import math
@@ -121,6 +121,8 @@ class _Training:
                 resume = shlex.quote(str(self.run.path))
                 self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {resume}")
                 return False
+        if self.replicas.machines == 1 and not (self.run.path / "generator.keras").exists():  # killed before that
+            self._attempt(lambda: self._look(model, Record(stage, step, {}), validate=True))
         self._put_averages(model)
         model.optimizer = None  # else the next stage's backups would hold it
         if self.summaries:

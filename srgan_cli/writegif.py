@@ -65,7 +65,7 @@ def write_gif(frames: Iterable[tuple[np.ndarray, float]], plays: int, file: Bina
 
 
 class _Clock:
-    """Durations in a GIF's hundredths of a second, whose sum stays what it was unless they are too short to be shown."""
+    """Durations in a GIF's hundredths of a second, whose sum stays what it was unless browsers cannot show them."""
 
     def __init__(self) -> None:
         self._meant, self._written = 0.0, 0

@@ -203,6 +203,14 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
         run(more, tmp_path / "broken")
 
 
+def test_a_run_that_was_done_but_for_its_validation_is_validated(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, steps=0)
+    run(options, tmp_path / "run")
+    (tmp_path / "run" / "generator.keras").unlink()
+    run(options, tmp_path / "run")
+    assert weights_of(tmp_path / "run")
+
+
 def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(options: TrainOptions, tmp_path: Path) -> None:
     run(replace(options, steps=0), tmp_path / "run")
     before = weights_of(tmp_path / "run")
