@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import PROGRAM, in_process, srgan
+from test_cli import PROGRAM, in_process
 
 from srgan_cli.model import Generator
 
@@ -193,10 +193,10 @@ def test_killed_ten_times_it_does_what_is_missing(tmp_path: Path, model: Path, p
     pictures(tmp_path / "in", 200, photo)
     damaged = damage(tmp_path / "in")
     job = ("upscale", tmp_path / "in", "--model", model, "--device", "cpu", "-o")
-    result = srgan(*job, tmp_path / "whole")
-    assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == "190 done, 10 failed"
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    code, _, stderr = in_process(*job, tmp_path / "whole")
+    assert code == 1
+    assert stderr.splitlines()[-1] == "190 done, 10 failed"
+    errors = [line for line in stderr.splitlines() if line.startswith("error: ")]
     assert {Path(line.split(": ")[1]).name for line in errors} == damaged
     assert len(errors) == len(damaged) == 10
     whole = contents(tmp_path / "whole")
@@ -210,8 +210,8 @@ def test_killed_ten_times_it_does_what_is_missing(tmp_path: Path, model: Path, p
             process.send_signal(signal.SIGKILL)
         assert contents(out).items() <= whole.items()
     done = len(contents(out))
-    result = srgan(*job, out, "--skip-existing")
-    assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == f"{190 - done} done, {done} skipped, 10 failed"
+    code, _, stderr = in_process(*job, out, "--skip-existing")
+    assert code == 1
+    assert stderr.splitlines()[-1] == f"{190 - done} done, {done} skipped, 10 failed"
     assert contents(out) == whole
     assert len(list(out.iterdir())) == 190  # nothing hidden is left either
