@@ -1,10 +1,12 @@
 """What is told of each picture while it is enlarged: results on stdout, all else on stderr."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Mapping
 
 from srgan_cli import console
+from srgan_cli.errors import UsageError
 from srgan_cli.files import write_stdout
 from srgan_cli.jobs import Plan
 from srgan_cli.outcomes import Outcome, to_json
@@ -31,7 +33,18 @@ class Account:
             console.say(message)
 
     def start(self, plan: Plan) -> None:
-        """Tell what is known before anything is computed."""
+        """Tell what is known before anything is computed.
+
+        Raises:
+            UsageError: A picture is to be written to stdout, which is not for pictures.
+        """
+        if not self._dry_run and any(job.to_stdout for job in plan.jobs):
+            if self._json:
+                raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
+            if sys.stdout.isatty():
+                raise UsageError(
+                    "stdout is a terminal, which shows no pictures", "name a file with -o, or add > out.png"
+                )
         if plan.passed_over:
             reasons = ", ".join(f"{count} {why}" for why, count in plan.passed_over.items())
             self.say(f"passed over: {reasons}")

@@ -142,8 +142,6 @@ def upscale(
         destination = Destination(output, suffix, format, quality, finish, size)
         limits = jobs.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
         plan = jobs.plan_jobs(inputs, destination, existing, recursive, limits)
-        if json and any(job.to_stdout for job in plan.jobs):
-            raise UsageError("--json and the picture cannot both be written to stdout", "name a file with -o")
         account = Account(json, quiet, dry_run, debug)
         account.start(plan)
         if plan.jobs and not dry_run:

@@ -1,7 +1,6 @@
 """Where the result of each picture goes."""
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +117,6 @@ def name_targets(sources: Sequence[Source], destination: Destination, single: bo
     from_stdin = [source.content is not None for source in sources]
     if output == STDOUT or (output is None and from_stdin == [True]):
         _require_one(sources, "stdout")
-        if sys.stdout.isatty():
-            raise UsageError("stdout is a terminal, which shows no pictures", "name a file with -o, or add > out.png")
         return Targets([_name(source, destination, "", Path("stdout")) for source in sources], stdout=True)
     if output is None:
         suffix = destination.size.suffix if destination.suffix is None else destination.suffix

@@ -16,7 +16,7 @@ from PIL import Image
 from srgan_cli import files
 from srgan_cli.account import Account
 from srgan_cli.batch import run_jobs
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.frames import read_header
 from srgan_cli.images import Picture
 from srgan_cli.jobs import Plan, plan_jobs
@@ -245,3 +245,14 @@ def test_a_dry_run_lists_what_would_be_written(capsysbinary: pytest.CaptureFixtu
     )
     assert stderr == b"2 to do\n"
     assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_terminal_shows_no_pictures_but_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = plan_jobs(["in/a.jpg"], Destination("-"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(UsageError, match="stdout is a terminal"):
+        Account().start(found)
+    account = Account(dry_run=True, quiet=True)
+    account.start(found)
+    assert account.close()
