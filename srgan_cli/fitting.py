@@ -11,6 +11,7 @@ import keras
 from srgan_cli.data import Pairs
 from srgan_cli.device import batches_ahead, is_out_of_memory
 from srgan_cli.errors import SrganError
+from srgan_cli.options import Stage
 
 LONGEST_STEP = 60.0  # seconds; where one takes longer, two may be under way
 
@@ -29,6 +30,14 @@ def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[floa
         if is_out_of_memory(error):
             raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
         raise
+
+
+def no_number(stage: Stage, step: int, precision: str) -> SrganError:
+    """What is said when an update has spoiled the networks."""
+    hint = "lower --learning-rate or add --clip-norm 1, and --resume"
+    if precision == "float16":
+        hint += "; or start a new run --from this one with --precision float32 or bfloat16"
+    return SrganError(f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled", hint)
 
 
 class Watch(keras.callbacks.Callback):

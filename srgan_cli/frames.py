@@ -17,10 +17,16 @@ from srgan_cli.files import reason
 from srgan_cli.formats import Format, Header
 from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import DAMAGED, MOST_PIXELS, count_frames, open_picture, refuse_absurd_tiles, too_large
+from srgan_cli.opening import (
+    DAMAGED,
+    MOST_PIXELS,
+    count_frames,
+    is_reduced,
+    open_picture,
+    refuse_absurd_tiles,
+    too_large,
+)
 
-NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
-SUB_IFDS = 330
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
 
 
@@ -146,27 +152,21 @@ def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
     count = count_frames(image)
     if count > MOST_FRAMES:
         raise SrganError(f"has {count:,} frames or pages, more than the limit of {MOST_FRAMES:,}", DAMAGED)
-    if count == 1 and not isinstance(image, TiffImagePlugin.TiffImageFile):
+    if count == 1:
         return [image.tell()]  # which is not the first of a HEIC file's if another is its primary one
     if isinstance(image, PngImagePlugin.PngImageFile) and image.default_image:
         return range(1, count)  # the first stands in where animations are not known
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return range(count)
-    numbers = []
+    sizes = {}  # of the pages that are no thumbnails
     for number in range(count):
         _seek(image, number)
-        if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK):  # thumbnails are left out
-            numbers.append(number)
+        if number == 0 or not is_reduced(image):
+            sizes[number] = image.width * image.height
     _seek(image, 0)
-    if not numbers:
-        _refuse_raw(image)
-    return numbers or range(count)
-
-
-def _refuse_raw(image: TiffImagePlugin.TiffImageFile) -> None:
-    """What a camera calls raw is a TIFF of a preview, which has the photograph behind it, undeveloped."""
-    if SUB_IFDS in image.tag_v2:
-        raise SrganError("holds only a preview of a picture, as a camera's raw file does", "develop it first")
+    if is_reduced(image) and sizes[0] < max(sizes.values()):
+        del sizes[0]
+    return list(sizes)
 
 
 def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: BinaryIO) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import (
     MOST_PIXELS,
-    drop_misleading_texts,
+    load,
     open_picture,
     refuse_unsupported,
     without_pixels,
@@ -141,8 +141,7 @@ def from_pil(image: Image.Image) -> Picture:
 
 
 def _from_pil(image: Image.Image) -> Picture:
-    image.load()
-    drop_misleading_texts(image)  # those behind the pixels
+    load(image)
     array, note = modes.to_channels(image)
     said = metadata.read(image)
     if modes.drops_profile(image.mode):

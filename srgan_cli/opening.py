@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
 
@@ -24,8 +24,10 @@ from srgan_cli.formats import FORMATS
 
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
-TILE_WIDTH, TILE_LENGTH = 322, 323
+NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+TILE_WIDTH, TILE_LENGTH, SUB_IFDS = 322, 323, 330
 SCALED_BY = {"L;2": 85, "L;4": 17}
+INTERLACE_METHOD = 28  # where it stands in a PNG
 MISLEADING = ("transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image")
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -60,6 +62,7 @@ def open_picture(
                 else:
                     refuse_unsupported(image)
                 refuse_absurd_tiles(image)
+                _refuse_raw(image)
                 yield image
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
@@ -126,12 +129,33 @@ def refuse_absurd_tiles(image: Image.Image) -> None:
             raise SrganError(f"is cut into tiles of {width:,}x{height:,} pixels", "it may be damaged")
 
 
+def is_reduced(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether an opened TIFF's present page is called a smaller version, or a mask, of another."""
+    return bool(image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK))
+
+
+def _refuse_raw(image: ImageFile.ImageFile) -> None:
+    """Refuse a camera's raw file: a TIFF of a preview, with the photograph in a directory below it, undeveloped."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.n_frames > 1:
+        return
+    if is_reduced(image) and SUB_IFDS in image.tag_v2:
+        raise SrganError("holds only a preview, as a camera's raw file does", "develop it first")
+
+
 def _mend_png(image: ImageFile.ImageFile) -> None:
-    """Take out of a PNG's header what Pillow has put there wrongly: texts, and a transparent grey of 2 or 4 bits."""
+    """Put right what Pillow takes wrongly from a PNG: texts called like its own names, transparent grey of few bits.
+
+    Raises:
+        SrganError: A text hides what the file says itself.
+    """
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return
-    drop_misleading_texts(image)
-    if image.tile and isinstance(image.tile[0].extents, str):  # from a text called bbox
+    texts = [name for name in MISLEADING if isinstance(image.info.get(name), str)]
+    if texts:
+        _refuse_hidden(image, texts)
+    for name in texts:
+        del image.info[name]
+    if image.tile and "bbox" in texts:
         image.tile = [image.tile[0]._replace(extents=(0, 0, *image.size))]
     raw_mode = str(image.tile[0].args) if image.tile else ""
     factor = next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
@@ -139,11 +163,24 @@ def _mend_png(image: ImageFile.ImageFile) -> None:
         image.info["transparency"] *= factor  # as Pillow does with the pixels
 
 
-def drop_misleading_texts(image: Image.Image) -> None:
-    """Drop what Pillow would take for the picture's own: a PNG's texts have names that anybody may choose."""
-    for name in MISLEADING:
+def _refuse_hidden(image: PngImagePlugin.PngImageFile, texts: list[str]) -> None:
+    assert image.fp is not None
+    place = image.fp.tell()
+    kept = _copy_without_pixels(image.fp)
+    image.fp.seek(place)
+    if kept[INTERLACE_METHOD] or b"tRNS" in kept or b"acTL" in kept:
+        what = f"has a text called {' and one called '.join(texts)}, for which it cannot be read"
+        raise SrganError(what, "take the text out, or save the picture anew")
+
+
+def load(image: Image.Image) -> None:
+    """Decode an opened picture, and keep what texts behind a PNG's pixels are called from hiding what it has said."""
+    said = {name: image.info.get(name) for name in MISLEADING}
+    image.load()
+    for name, value in said.items():
         if isinstance(image.info.get(name), str):
             del image.info[name]
+            image.info |= {} if value is None else {name: value}
 
 
 @cache
@@ -185,20 +222,25 @@ def without_pixels(image: Image.Image) -> Image.Image:
     """
     if not isinstance(image, PngImagePlugin.PngImageFile) or not image.fp:
         return image
-    file, place, kept = image.fp, image.fp.tell(), io.BytesIO()
-    file.seek(0)
-    kept.write(file.read(len(PNG_SIGNATURE)))
-    while len(start := file.read(8)) == 8:
-        length = 4 + int.from_bytes(start[:4])  # with the sum behind it
-        if start[4:] in (b"IDAT", b"fdAT"):
-            file.seek(length, os.SEEK_CUR)
-        else:
-            kept.write(start + file.read(length))
-    file.seek(place)
+    place = image.fp.tell()
+    kept = _copy_without_pixels(image.fp)
+    image.fp.seek(place)
     try:
-        return Image.open(kept, formats=["PNG"])
+        return Image.open(io.BytesIO(kept), formats=["PNG"])
     except Exception:  # noqa: BLE001 (what is wrong with it is found out when it is decoded)
         return image
+
+
+def _copy_without_pixels(png: Any) -> bytes:
+    png.seek(0)
+    kept = [png.read(len(PNG_SIGNATURE))]
+    while len(start := png.read(8)) == 8:
+        length = 4 + int.from_bytes(start[:4])  # with the sum behind it
+        if start[4:] in (b"IDAT", b"fdAT"):
+            png.seek(length, os.SEEK_CUR)
+        else:
+            kept.append(start + png.read(length))
+    return b"".join(kept)
 
 
 def count_frames(image: Image.Image) -> int:

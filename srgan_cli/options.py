@@ -188,7 +188,7 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any], past: Sequence[Stag
 
 
 def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
-    """What decides which variables a backup holds, and what its best validation was measured by."""
+    """What decides which variables a backup holds, and what the losses in the log are."""
     generator_precision = options.generator_precision or options.precision
     return {
         **{name: getattr(options, name) for name in ("filters", "residual_blocks", "start", "batch_norm")},

@@ -149,9 +149,9 @@ class RunFolder:
 
         self.write("log.csv", save)
 
-    def is_validated(self, stage: Stage) -> bool:
-        """Whether there was a validation in a stage, so that `best/` holds networks of it."""
-        return any(row["stage"] == stage and row["validation"] for row in self.read_log())
+    def validated_steps(self, stage: Stage) -> list[int]:
+        """The steps of a stage after which there was a validation."""
+        return [int(row["step"]) for row in self.read_log() if row["stage"] == stage and row["validation"]]
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
         """Have `save` write a file of this name, and put it into place when it is whole.

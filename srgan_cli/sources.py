@@ -103,10 +103,7 @@ class Search:
 
     def _add_list(self, path: Path) -> None:
         try:
-            content = path.read_bytes()
-            if _kind_of(content):
-                raise ValueError("it is a picture")
-            lines = _lines(content)
+            lines = _lines(path.read_bytes())
         except (OSError, ValueError) as error:
             message = f"{path}: cannot be read as a list ({reason(error)})"
             self._fail(path, message, "give a UTF-8 text of one path a line")
@@ -196,6 +193,9 @@ def _lines(content: bytes) -> list[str]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = content.decode("utf-16")
     elif b"\0" in content:
+        start = content[:LONGEST_MAGIC].replace(b"\0", b"").decode("latin-1")
+        if _kind_of(content) and not start.isprintable():  # else it is a name, such as BMW
+            raise ValueError("it is a picture")
         return [os.fsdecode(name) for name in content.split(b"\0") if name]
     else:
         text = content.decode("utf-8-sig")

@@ -20,7 +20,7 @@ from srgan_cli.data import Pairs, Pictures, settle_sampling
 from srgan_cli.device import Replicas, computing_in, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
-from srgan_cli.fitting import Watch, fit
+from srgan_cli.fitting import Watch, fit, no_number
 from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
 from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, Stage, TrainOptions
@@ -106,9 +106,7 @@ class _Training:
         self.generator.split_tail()
         self.run.prepare(self.options)
         self._attempt(lambda: self.run.forget_after(stage, step))
-        # Anew, since what it is measured by may have been changed.
-        best = self.run.path / "best" / "generator.keras"
-        self.best = self.validation.measure(best, self.content) if self.run.is_validated(stage) else math.inf
+        self.best = self._measure_best(stage, step)
         self.summaries: Summaries | None = None
         self._attempt(lambda: self._open_summaries(self._global_step(stage, step)))
         while step < self.options.steps_of(stage):
@@ -121,8 +119,10 @@ class _Training:
                 resume = shlex.quote(str(self.run.path))
                 self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {resume}")
                 return False
-        if self.replicas.machines == 1 and not (self.run.path / "generator.keras").exists():  # killed before that
-            self._attempt(lambda: self._look(model, Record(stage, step, {}), validate=True))
+        if self.replicas.machines == 1 and step not in self.run.validated_steps(stage):  # it was killed before that
+            record = Record(stage, step, {})
+            self._attempt(lambda: self._look(model, record, validate=True))
+            self._attempt(lambda: self.run.log(record))
         self._put_averages(model)
         model.optimizer = None  # else the next stage's backups would hold it
         if self.summaries:
@@ -197,7 +197,7 @@ class _Training:
         history = fit(model, pairs, watch)
         self._name_unusable()
         if watch.broken_at:
-            raise _no_number(stage, step + watch.broken_at, self.options.precision)
+            raise no_number(stage, step + watch.broken_at, self.options.precision)
         values = {
             "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
             "images_per_second": watch.steps * self.options.batch_size / watch.seconds,
@@ -230,7 +230,7 @@ class _Training:
     def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
         """Write a backup, unless the last update has spoiled the networks, which no loss has shown yet."""
         if not self.validation.is_sound(self.generator, self.discriminator, self.content):
-            raise _no_number(record.stage, record.step, self.options.precision)
+            raise no_number(record.stage, record.step, self.options.precision)
 
         def write() -> None:
             self.run.back_up(record.stage, record.step, model.save_weights)
@@ -265,6 +265,13 @@ class _Training:
                     self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
             self.best = min(self.best, record.values["validation"])
 
+    def _measure_best(self, stage: Stage, step: int) -> float:
+        """The validation loss of the best of a stage so far; anew, since what it is measured by may have changed."""
+        # What is behind the step may be forgotten by one machine only, and measuring takes all of them.
+        if not any(validated <= step for validated in self.run.validated_steps(stage)):
+            return math.inf
+        return self.validation.measure(self.run.path / "best" / "generator.keras", self.content)
+
     def _averaged_weights(self, model: keras.Model) -> list[Any]:
         """The generator's weights as they would be released; the networks are left as they are."""
         kept = model.get_weights()
@@ -289,10 +296,3 @@ class _Training:
                 " learns nothing from it; start again with more --pretrain-steps, fewer --discriminator-steps, a lower"
                 " --learning-rate, or a larger --batch-size"
             )
-
-
-def _no_number(stage: Stage, step: int, precision: str) -> SrganError:
-    hint = "lower --learning-rate or add --clip-norm 1, and --resume"
-    if precision == "float16":
-        hint += "; or start a new run --from this one with --precision float32 or bfloat16"
-    return SrganError(f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled", hint)

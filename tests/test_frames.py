@@ -394,9 +394,16 @@ def test_a_thumbnail_in_front_is_left_out_and_a_raw_file_refused(photo: np.ndarr
             if behind:
                 tiff.write(np.zeros((12, 16), np.uint16), photometric="cfa", metadata=None)
     assert frames.read_header(tmp_path / "reduced.tif").width == 4  # all there is
-    for read in (frames.read_header, lambda path: list(frames.read_frames(path))):
-        with pytest.raises(SrganError, match=r"camera.nef: (page 1 )?holds only a preview of a picture"):
+    for read in (frames.read_header, lambda path: list(frames.read_frames(path)), images.read_picture):
+        with pytest.raises(SrganError, match=r"camera.nef: holds only a preview"):
             read(tmp_path / "camera.nef")
+
+
+def test_pages_of_one_size_all_stay_whatever_the_first_is_called(photo: np.ndarray, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as tiff:
+        for kind in (1, 0, 0):
+            tiff.write(photo[:3, :4], photometric="rgb", subfiletype=kind, metadata=None)
+    assert frames.read_header(tmp_path / "scan.tif").frames == 3
 
 
 def test_a_page_is_not_said_to_be_what_another_is(tmp_path: Path) -> None:

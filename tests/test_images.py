@@ -126,6 +126,24 @@ def test_texts_may_be_called_as_one_likes(photo: np.ndarray, tmp_path: Path, nam
         np.testing.assert_array_equal(images.as_rgb8(frame.picture.colour), np.asarray(image.convert("RGB")))
 
 
+def test_a_text_does_not_silently_hide_what_the_file_says(photo: np.ndarray, tmp_path: Path) -> None:
+    frame, path = Image.fromarray(photo[:8, :8]), tmp_path / "p.png"
+    frame.save(path, save_all=True, append_images=[frame.rotate(90)], loop=3)
+    before, pixels = path.read_bytes().split(b"fcTL", 1)
+    text = b"tEXtloop\0abc"
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    path.write_bytes(before[:-4] + chunk + before[-4:] + b"fcTL" + pixels)
+    for read in (frames.read_header, images.read_picture):
+        with pytest.raises(SrganError, match="has a text called loop, for which it cannot be read"):
+            read(path)
+    behind = PngImagePlugin.PngInfo()
+    behind.add(b"tEXt", b"transparency\0abc", after_idat=True)
+    frame.save(path, pnginfo=behind, transparency=tuple(map(int, photo[2, 1])))
+    alpha = images.read_picture(path).alpha
+    assert alpha is not None
+    assert alpha[2, 1] == 0
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 def test_orientation_is_applied(photo: np.ndarray, tmp_path: Path, orientation: int, suffix: str) -> None:

@@ -181,6 +181,16 @@ class Stdin:
         return not self.buffer.getvalue()
 
 
+def test_a_list_may_begin_like_a_picture(folder: Path) -> None:
+    folder.rename("BMW")
+    for separator in ("\0", "\n"):
+        Path("list.txt").write_text(separator.join(["BMW/b.png", "BMW/deep"]))
+        assert len(plan("@list.txt", output="out").jobs) == 2
+    for name in ("a.bmp", "a.gif", "a.webp", "a.tif", "a.jpg"):
+        Image.new("RGB", (6, 4)).save(name)
+        assert "cannot be read as a list" in reasons(plan(f"@{name}"))[0]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are texts there")
 @pytest.mark.usefixtures("folder")
 def test_names_in_a_list_need_not_be_texts() -> None:
@@ -241,6 +251,8 @@ def test_what_an_input_is_a_link_to_is_an_input() -> None:
     found = plan("links", output="in", existing="overwrite")
     assert reasons(found) == ["in/b.png: is itself an input and is not overwritten"]
     assert not found.jobs
+    Path("links/a.png").symlink_to("a.png")  # leads nowhere
+    assert len(reasons(plan("links/a.png", "in/b.png", output="out"))) == 1
 
 
 @pytest.mark.usefixtures("folder")

@@ -35,11 +35,11 @@ def test_files_that_a_run_would_replace_are_left_alone(tmp_path: Path, name: str
 
 
 def test_a_row_that_was_cut_off_is_no_row(run: RunFolder) -> None:
-    assert run.is_validated("pretrain")
+    assert run.validated_steps("pretrain") == [40]
     log = run.path / "log.csv"
     log.write_bytes(log.read_bytes()[:-4])  # 0.0123 -> 0.01, were it believed
     assert [row["step"] for row in run.read_log()] == ["20"]
-    assert not run.is_validated("pretrain")
+    assert run.validated_steps("pretrain") == []
     run.forget_after("pretrain", 40)
     run.log(Record("pretrain", 40, {"validation": 0.5}))
     assert [row["validation"] for row in run.read_log()] == ["", "0.5"]

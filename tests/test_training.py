@@ -203,12 +203,22 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
         run(more, tmp_path / "broken")
 
 
-def test_a_run_that_was_done_but_for_its_validation_is_validated(options: TrainOptions, tmp_path: Path) -> None:
+def test_a_run_that_was_done_but_for_its_validation_is_validated(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = replace(options, steps=0)
-    run(options, tmp_path / "run")
-    (tmp_path / "run" / "generator.keras").unlink()
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        patches.setattr(Validation, "enlarge", kill)  # behind the last backup
+        with pytest.raises(KeyboardInterrupt):
+            run(options, tmp_path / "run")
+    assert not (tmp_path / "run" / "generator.keras").exists()
     run(options, tmp_path / "run")
     assert weights_of(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [4]
 
 
 def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(options: TrainOptions, tmp_path: Path) -> None:
