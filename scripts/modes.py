@@ -38,7 +38,9 @@ again.
 
 """
 RULES = """
-- 16 bits are told by the file's type, never by its values. I and F have no agreed black and white and are refused.
+- 16 bits are told by the file's type, never by its values. Grey TIFFs of 12 bits become 16; 16 bits of CMYK are read as 8,
+  which is said, and those of AVIF beyond 8, which is not, since Pillow does not tell. I and F have no agreed black and
+  white and are refused.
 - A palette becomes the colours it stands for: grey if all that are in use are grey, unless the file's profile is for
   RGB.
 - RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out; premultiplied colours are divided.
@@ -60,9 +62,11 @@ the format above.
 FRAMES = """
 - Frames are enlarged as they are shown, whatever is left of earlier ones; what is written are their differences. How a
   frame is disposed of is chosen anew: what is shown stays the same. What a GIF clears is transparent, as in browsers.
-- Durations are kept to the millisecond (in PNG to the fraction), in a GIF to 10 ms, with the same sum. AVIF has no loop
-  count. An animation has the metadata of its first frame, a page its own.
-- Pages of one size become frames; of several sizes they stay a TIFF. Thumbnails among them are left out.
+- Durations are kept to the millisecond (in PNG to the fraction), in a GIF to 10 ms, with the same sum unless frames are
+  shorter than 20 ms, which browsers do not show. AVIF has no loop count. An animation has the metadata of its first
+  frame, a page its own.
+- Pages of one size become frames; of several sizes they stay a TIFF. Thumbnails among them are left out. A camera's raw
+  file that is a TIFF of a preview (DNG, NEF) is refused.
 - A PNG's picture for programs that know no animations is left out. 16 bits of an animated PNG in colour are read as 8.
 - Of an MPO the first picture is taken, of a HEIC the primary one.
 """

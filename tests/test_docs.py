@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_readme_options_exist() -> None:
 def test_readme_s_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_modes_are_described_by_their_script() -> None:
+    script, document = runpy.run_path(str(ROOT / "scripts" / "modes.py")), (ROOT / "docs" / "modes.md").read_text()
+    for part in ("INTRODUCTION", "RULES", "SEVERAL", "FRAMES", "KEPT"):  # the tables differ from Pillow to Pillow
+        assert script[part] in document
 
 
 def test_ci_runs_readme_s_two_commands() -> None:
