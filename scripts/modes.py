@@ -38,9 +38,9 @@ again.
 
 """
 RULES = """
-- 16 bits are told by the file's type, never by its values. Grey TIFFs of 12 bits become 16; 16 bits of CMYK are read as 8,
-  which is said, and those of AVIF beyond 8, which is not, since Pillow does not tell. I and F have no agreed black and
-  white and are refused.
+- 16 bits are told by the file's type, never by its values. Grey TIFFs of 12 bits become 16; 16 bits of CMYK are read as
+  8, which is said, and those of AVIF beyond 8, which is not, since Pillow does not tell. I and F have no agreed black
+  and white and are refused.
 - A palette becomes the colours it stands for: grey if all that are in use are grey, unless the file's profile is for
   RGB.
 - RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out; premultiplied colours are divided.
