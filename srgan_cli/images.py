@@ -20,13 +20,7 @@ from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import (
-    MOST_PIXELS,
-    load,
-    open_picture,
-    refuse_unsupported,
-    without_pixels,
-)
+from srgan_cli.opening import MOST_PIXELS, load, open_picture, refuse_unsupported, without_pixels
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()

@@ -170,9 +170,8 @@ def _checked(
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
     paths = [] if targets.named or targets.stdout else [source.path for source, _ in work]
-    protected = {_key(path) for path in paths} | {
-        _key(Path(os.path.realpath(path))) for path in paths if path.is_symlink()
-    }
+    led_to = [Path(os.path.realpath(path)) for path in paths if path.is_symlink()]
+    protected = {_key(path) for path in paths + led_to}
     jobs, outcomes = [], []
     for source, target in work:
         try:

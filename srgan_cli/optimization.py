@@ -25,9 +25,8 @@ class AveragingAdam(keras.optimizers.Adam):
 
     def put_averages_into(self, variables: list[Any]) -> None:
         """Overwrite the variables with their averages, if any are kept."""
-        if int(
-            ops.convert_to_numpy(self.iterations)
-        ):  # else they are zeros: loss scaling has skipped every step so far
+        steps = int(ops.convert_to_numpy(self.iterations))
+        if steps:  # else they are zeros: loss scaling has skipped every step so far
             super().finalize_variable_values(variables)
 
 
