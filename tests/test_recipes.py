@@ -1,5 +1,6 @@
 """The recipes of the released weights run, and the script that prepares their pictures leaves out what it must."""
 
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -79,17 +80,24 @@ def test_drawings_are_made_of_numbers(tmp_path: Path) -> None:
             assert drawing.getcolors(100) is None, "edges are smooth, so there are more colours"
 
 
-def test_every_number_of_a_mixture_is_in_proportion(small_generator: Generator, tmp_path: Path) -> None:
+def test_every_number_of_a_mixture_is_in_proportion(
+    small_generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     others = {"a": small_generator, "b": randomise(Generator(small_generator.settings), seed=1)}
     others["c"] = Generator(GeneratorConfig(8, 1))
     for name, generator in others.items():
         generator.save(tmp_path / f"{name}.keras")
 
     def mix(*shares_and_names: str) -> str:
-        script = [sys.executable, str(ROOT / "weights" / "mix.py"), "out.keras", *shares_and_names]
-        return subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
+        monkeypatch.setattr("sys.argv", ["mix.py", "out.keras", *shares_and_names])
+        try:
+            runpy.run_path(str(ROOT / "weights" / "mix.py"), run_name="__main__")
+        except SystemExit as end:
+            return str(end)
+        return ""
 
-    mix("1.25", "a.keras", "-0.25", "b.keras")
+    assert mix("1.25", "a.keras", "-0.25", "b.keras") == ""
     mixture = load_generator(tmp_path / "out.keras").get_weights()
     for a, b, number in zip(others["a"].get_weights(), others["b"].get_weights(), mixture, strict=True):
         np.testing.assert_allclose(number, 1.25 * a - 0.25 * b, rtol=1e-5, atol=1e-6)
