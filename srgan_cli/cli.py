@@ -16,7 +16,15 @@ from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_folder, write_text
-from srgan_cli.options import DEFAULT_RUN, TrainOptions, read_toml, resumed, with_absolute_paths
+from srgan_cli.options import (
+    DEFAULT_RUN,
+    AnyDevice,
+    AnyPrecision,
+    TrainOptions,
+    read_toml,
+    resumed,
+    with_absolute_paths,
+)
 from srgan_cli.parameters import one_parameter_per_field
 
 app = typer.Typer(
@@ -28,14 +36,12 @@ app = typer.Typer(
 )
 
 
-DeviceOption = Annotated[
-    Literal["auto", "cpu", "gpu"], typer.Option(help="Where to compute; gpu fails if there is none.")
-]
+DeviceOption = Annotated[AnyDevice, typer.Option(help="Where to compute; gpu fails if there is none.")]
 PrecisionOption = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="auto: half precision where the hardware computes in it, else float32."),
+    AnyPrecision, typer.Option(help="auto: half precision where the hardware computes in it, else float32.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+_run_option = partial(typer.Option, rich_help_panel="Run")
 
 
 def _print_version(wanted: bool) -> None:
@@ -163,9 +169,6 @@ def upscale(
             raise typer.Exit(1)
 
 
-_run_option = partial(typer.Option, rich_help_panel="Run")
-
-
 @app.command()
 @one_parameter_per_field(TrainOptions, short={"data": "-d"}, renamed={"start": "--from"})
 def train(
@@ -189,9 +192,7 @@ def train(
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
         if resume and output:
-            raise UsageError(
-                "a run that is resumed stays in its folder", "leave -o out, or start a new run with --from"
-            )
+            raise UsageError("a run that is resumed stays in its folder", "leave -o out, or start anew with --from")
         values, run = with_absolute_paths(values), RunFolder(resume or output or DEFAULT_RUN)
         if resume:
             options = resumed(run.read_options(), values, run.past_stages())

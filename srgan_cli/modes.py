@@ -7,13 +7,13 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from srgan_cli.errors import SrganError
+from srgan_cli.sixteen import BITS_PER_SAMPLE
 
 GREY = ("1", "L", "LA", "La")
 COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 CONVERTED = ("CMYK", "LAB")  # by colour management; what results is sRGB
 SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
-BITS_PER_SAMPLE, TWELVE = 258, 12
 UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
 
 
@@ -68,7 +68,7 @@ def drops_profile(mode: str) -> bool:
 
 def _sixteen_bits(image: Image.Image) -> np.ndarray:
     grey = np.asarray(image).astype(np.uint16)[..., None]
-    if _bits(image) == TWELVE:  # which Pillow leaves as they are
+    if _bits(image) == 12:  # which Pillow leaves as they are
         grey = (grey << 4 | grey >> 8).astype(np.uint16)
     key = image.info.get("transparency")
     if key is None:

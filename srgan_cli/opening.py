@@ -150,11 +150,9 @@ def _mend_png(image: ImageFile.ImageFile) -> None:
     """
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return
-    texts = [name for name in MISLEADING if isinstance(image.info.get(name), str)]
+    texts = _drop_misleading_texts(image)
     if texts:
         _refuse_hidden(image, texts)
-    for name in texts:
-        del image.info[name]
     if image.tile and "bbox" in texts:
         image.tile = [image.tile[0]._replace(extents=(0, 0, *image.size))]
     raw_mode = str(image.tile[0].args) if image.tile else ""
@@ -165,9 +163,7 @@ def _mend_png(image: ImageFile.ImageFile) -> None:
 
 def _refuse_hidden(image: PngImagePlugin.PngImageFile, texts: list[str]) -> None:
     assert image.fp is not None
-    place = image.fp.tell()
     kept = _copy_without_pixels(image.fp)
-    image.fp.seek(place)
     if kept[INTERLACE_METHOD] or b"tRNS" in kept or b"acTL" in kept:
         what = f"has a text called {' and one called '.join(texts)}, for which it cannot be read"
         raise SrganError(what, "take the text out, or save the picture anew")
@@ -175,12 +171,17 @@ def _refuse_hidden(image: PngImagePlugin.PngImageFile, texts: list[str]) -> None
 
 def load(image: Image.Image) -> None:
     """Decode an opened picture, and keep what texts behind a PNG's pixels are called from hiding what it has said."""
-    said = {name: image.info.get(name) for name in MISLEADING}
+    said = dict(image.info)
     image.load()
-    for name, value in said.items():
-        if isinstance(image.info.get(name), str):
-            del image.info[name]
-            image.info |= {} if value is None else {name: value}
+    image.info |= {name: said[name] for name in _drop_misleading_texts(image) if name in said}
+
+
+def _drop_misleading_texts(image: Image.Image) -> list[str]:
+    """Take texts that Pillow would take for the picture's own out of what it says of it; their names."""
+    names = [name for name in MISLEADING if isinstance(image.info.get(name), str)]
+    for name in names:
+        del image.info[name]
+    return names
 
 
 @cache
@@ -222,16 +223,15 @@ def without_pixels(image: Image.Image) -> Image.Image:
     """
     if not isinstance(image, PngImagePlugin.PngImageFile) or not image.fp:
         return image
-    place = image.fp.tell()
-    kept = _copy_without_pixels(image.fp)
-    image.fp.seek(place)
     try:
-        return Image.open(io.BytesIO(kept), formats=["PNG"])
+        return Image.open(io.BytesIO(_copy_without_pixels(image.fp)), formats=["PNG"])
     except Exception:  # noqa: BLE001 (what is wrong with it is found out when it is decoded)
         return image
 
 
 def _copy_without_pixels(png: Any) -> bytes:
+    """What is in an open PNG, which stays where it is, but for its pixels."""
+    place = png.tell()
     png.seek(0)
     kept = [png.read(len(PNG_SIGNATURE))]
     while len(start := png.read(8)) == 8:
@@ -240,6 +240,7 @@ def _copy_without_pixels(png: Any) -> bytes:
             png.seek(length, os.SEEK_CUR)
         else:
             kept.append(start + png.read(length))
+    png.seek(place)
     return b"".join(kept)
 
 

@@ -18,6 +18,10 @@ from srgan_cli.released import released
 Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
 Precision = Literal["float32", "bfloat16", "float16"]
+AnyDevice = Literal[
+    "auto", "cpu", "gpu"
+]  # these two of upscaling and measuring, here so that nothing heavy is imported
+AnyPrecision = Literal["auto", Precision]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
 DEFAULT_RUN = Path("runs/srgan")

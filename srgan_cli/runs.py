@@ -69,16 +69,13 @@ class RunFolder:
         Raises:
             SrganError: There is a run already, or a file that it would replace, or no folder can be made here.
         """
-        if self.writes:
-            if self._config.exists() and self._backups.is_dir():
-                resume = shlex.quote(str(self.path))
-                raise SrganError(
-                    f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o"
-                )
-            names = (self._config.name, self._log.name, "generator.keras", "discriminator.keras")
-            there = [name for name in names if (self.path / name).exists()]
-            if there:
-                raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
+        names = (self._config.name, self._log.name, "generator.keras", "discriminator.keras") if self.writes else ()
+        there = [name for name in names if (self.path / name).exists()]
+        if self._config.name in there and self._backups.is_dir():
+            resume = shlex.quote(str(self.path))
+            raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")
+        if there:
+            raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
         check_can_be_made(self.path)
 
     def prepare(self, options: TrainOptions) -> None:

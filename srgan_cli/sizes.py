@@ -39,7 +39,7 @@ class Size:
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} cannot both be met", "give one of them")
         if self.scale is not None and not 1 < self.scale <= LONGEST_SIDE:
-            raise UsageError(f"--scale is {self.scale}", "use a number above 1")
+            raise UsageError(f"--scale is {self.scale}", f"use a number above 1, {LONGEST_SIDE:,} at most")
         if max(self.width or 1, self.height or 1, self.long_edge or 1) > LONGEST_SIDE:
             raise UsageError(f"{given[0]} is too large", f"use {LONGEST_SIDE:,} at most")
 

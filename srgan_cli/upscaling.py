@@ -16,12 +16,11 @@ from srgan_cli.images import Picture
 from srgan_cli.inference import Network, blend
 from srgan_cli.memory import available
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.options import Precision
+from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_16_bits, to_size
 
 PIXEL_MODEL = "srresnet"
-DEVICES, PRECISIONS = ("auto", "cpu", "gpu"), ("auto", *get_args(Precision))
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
 
 
@@ -56,9 +55,9 @@ class Options:
         """Check what the command line has not."""
         if not 0 <= self.strength <= 1:
             raise UsageError(f"strength is {self.strength}", "use a number from 0 to 1")
-        for name, value, known in (("device", self.device, DEVICES), ("precision", self.precision, PRECISIONS)):
-            if value not in known:
-                raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(known)}")
+        for name, value, kind in (("device", self.device, AnyDevice), ("precision", self.precision, AnyPrecision)):
+            if value not in get_args(kind):
+                raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(get_args(kind))}")
         if self.tile < 1:
             raise UsageError(f"tile is {self.tile}", "use 64 or so")
         if self.halo is not None and self.halo < 0:
@@ -188,8 +187,11 @@ def _generators(options: Options) -> list[tuple[float, Generator]]:
     Raises:
         SrganError: The weights cannot be loaded, or are those that make up the rest, too.
     """
-    model, rest = find_weights(options.model), find_weights(PIXEL_MODEL)
-    if options.strength < 1 and model == rest:
+    model = find_weights(options.model)
+    if options.strength == 1:
+        return [(1.0, load_generator(model))]
+    rest = find_weights(PIXEL_MODEL)
+    if model.resolve() == rest.resolve():
         raise UsageError(
             f"the strength of {PIXEL_MODEL} is its share in a blend with itself",
             "choose another --model, such as srgan",
