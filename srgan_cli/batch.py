@@ -1,6 +1,7 @@
 """Files -> files: jobs are done one after the other, and one that fails does not stop the others."""
 
 import io
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,10 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     for job in jobs:
         on_pixels(0)  # a place to stop at
         started = time.perf_counter()
+        if job.existing == "skip" and not job.to_stdout and os.path.lexists(job.target):  # done by another meanwhile
+            on_pixels(job.pixels)
+            yield Outcome(job.source, job.target, skipped=True)
+            continue
         try:
             outcome = _run(upscale, job, on_pixels)
         except SrganError as error:
@@ -116,4 +121,4 @@ def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[
     except OSError as error:
         message = f"{job.target}: its folder cannot be made ({reason(error)})"
         raise SrganError(message, "name another folder with -o") from error
-    return images.write(job.target, encode_to)
+    return images.write(job.target, encode_to, new=job.existing != "overwrite")

@@ -143,7 +143,7 @@ def upscale(
         if overwrite and skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other", "leave one of them out")
         existing: jobs.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        finish = Finish(parse_colour(background) if background else None, strip)
+        finish = Finish(None if background is None else parse_colour(background), strip)
         size = Size(scale, width, height, long_edge)
         destination = Destination(output, suffix, format, quality, finish, size)
         limits = jobs.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
@@ -195,7 +195,7 @@ def train(
             raise UsageError("a run that is resumed stays in its folder", "leave -o out, or start anew with --from")
         values, run = with_absolute_paths(values), RunFolder(resume or output or DEFAULT_RUN)
         if resume:
-            options = resumed(run.read_options(), values, run.past_stages())
+            options = resumed(run.read_options(), values, run.steps_done())
         else:
             options = TrainOptions.from_mapping(values, "options")
         if not options.data:
@@ -208,7 +208,7 @@ def train(
             run.writes = is_chief()
         if not resume:
             run.refuse_existing()
-        with stop_signals() as stopped, console.training_display(options) as (line, record):
+        with run.held(), stop_signals() as stopped, console.training_display(options) as (line, record):
             done = training.train(options, run, training.Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
@@ -216,8 +216,9 @@ def train(
 
 
 def _check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> None:
-    if report == STDOUT or json == csv == STDOUT:
-        raise UsageError("stdout takes one of --json and --csv", "name files for the others")
+    files = [path for path in (json, csv, report) if path]
+    if report == STDOUT or len({*map(os.path.realpath, files)}) < len(files):
+        raise UsageError("stdout takes one of --json and --csv, and so does every file", "name files for the others")
     for path in (json, csv, report):
         if path not in (None, STDOUT):
             check_folder(path)

@@ -120,8 +120,9 @@ def _losses(report: "Record") -> Table:
 
 
 def _printable(name: str) -> str:
-    """A file name that need not be UTF-8, which stdout may not take."""
-    return name.encode(errors="replace").decode()
+    """A file name as far as stdout can take it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return name.encode(encoding, errors="replace").decode(encoding)
 
 
 def show_scores(

@@ -6,7 +6,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -19,7 +19,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.images import Picture
 from srgan_cli.options import DataOptions, Sampling
-from srgan_cli.runs import is_run
+from srgan_cli.runs import holds_sheets
 from srgan_cli.walking import matches, walk
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
@@ -91,7 +91,8 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     if path.is_dir():
         found = _files_below(place, unusable)
     elif glob.has_magic(place):
-        found = (name for name in matches(place) if Path(name).is_file())
+        sheets = cache(holds_sheets)
+        found = (name for name in matches(place) if Path(name).is_file() and not sheets(Path(name).parent))
     elif path.exists():
         raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
     else:
@@ -100,12 +101,12 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
 
 
 def _files_below(folder: str, unusable: dict[str, str]) -> Iterator[str]:
-    """All files at any depth but for those of training runs, whose sample sheets are no pictures to train on."""
+    """All files at any depth but for the sample sheets of training runs."""
 
     def note(error: OSError) -> None:
         unusable[str(error.filename)] = f"{error.filename}: cannot be read ({reason(error)})"
 
-    for path, files in walk(folder, lambda path: is_run(Path(path)), note):
+    for path, files in walk(folder, lambda path: holds_sheets(Path(path)), note):
         yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
 
 

@@ -20,10 +20,14 @@ STALE_AFTER = 24 * 3600  # seconds
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, new: bool = False) -> Iterator[Path]:
     """A hidden name in the same folder to write to; the file takes its place at `path` when the block ends well.
 
     Into a pipe or a device such as /dev/null, which is no file to replace, it is copied.
+
+    Args:
+        path: Where it goes.
+        new: Whether what is there by then is left as it is.
 
     Raises:
         SrganError: It cannot be written; what stood at `path` still does.
@@ -39,7 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
             if special:
                 with path.open("wb") as target:
                     shutil.copyfileobj(file, target)
-        if not special:
+        if new and not special:
+            _place_new(temporary, path)
+        elif not special:
             temporary.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         raise SrganError(
@@ -47,6 +53,17 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _place_new(temporary: Path, path: Path) -> None:
+    """Give a file its name, unless there is one of that name."""
+    try:
+        os.link(temporary, path)
+    except OSError:  # it is there, or the disk has no links, such as a memory card
+        if os.path.lexists(path):
+            message = f"{path}: has been written by another program meanwhile"
+            raise SrganError(message, "add --overwrite, or name another place with -o") from None
+        temporary.replace(path)
 
 
 def _is_special(path: Path) -> bool:
@@ -68,8 +85,11 @@ def remove_stale(folder: Path) -> None:
 
 
 def _host() -> str:
-    """This machine, of the several that may write to a folder: what runs on another cannot be known here."""
-    return re.sub(r"\W", "", platform.node())
+    """This machine or container, of several that may write to a folder: what runs in another cannot be known here."""
+    processes = ""
+    with suppress(OSError):
+        processes = str(Path("/proc/self/ns/pid").readlink())  # Linux's name for those that see each other's
+    return re.sub(r"\W", "", platform.node() + processes)
 
 
 def _is_running(process: int) -> bool:

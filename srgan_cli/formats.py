@@ -132,7 +132,7 @@ def format_of(path: Path) -> Format:
         accepted = " ".join(kind.suffixes[0] for kind in FORMATS if kind.written)
         raise SrganError(
             f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}",
-            f"use one of {accepted}, as the ending of the name behind -o or, where there is none, by --format",
+            f"use one of {accepted} as the ending of the name behind -o or as --format; a folder's name ends with /",
         )
     return kind
 

@@ -222,10 +222,10 @@ def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
     return write(path, lambda file: encode(picture, kind, file))
 
 
-def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
+def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]], new: bool = False) -> tuple[str, ...]:
     """Write a file by a function; nobody ever sees half a file under that name. See `write_picture`."""
     try:
-        with replacing(path) as temporary, temporary.open("xb") as file:
+        with replacing(path, new) as temporary, temporary.open("xb") as file:
             return encode_to(cast(BinaryIO, _WithoutDescriptor(file)))
     except EncodingError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error

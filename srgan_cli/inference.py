@@ -7,6 +7,7 @@ from itertools import product
 import keras
 import numpy as np
 
+from srgan_cli.device import computing_in
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
 
@@ -30,7 +31,10 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
-        with keras.device(device):
+        with (
+            keras.device(device),
+            computing_in("float32"),
+        ):  # but for what is asked for; the caller may have set another
             self._fused = FusedGenerator(generator, precision)
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
@@ -47,7 +51,8 @@ class Network:
 
     @cached_property
     def _exact(self) -> FusedGenerator:
-        return FusedGenerator(self.generator)
+        with computing_in("float32"):
+            return FusedGenerator(self.generator)
 
 
 def blend(networks: Sequence[tuple[float, Network]]) -> Callable[[np.ndarray], np.ndarray]:

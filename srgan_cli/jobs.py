@@ -2,7 +2,6 @@
 
 import io
 import os
-import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -56,6 +55,7 @@ class Job:
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What else is done with it.
         most_pixels: A file that has become larger meanwhile is refused.
+        existing: What is done about a file that has appeared meanwhile where the result goes.
     """
 
     source: Path
@@ -70,6 +70,7 @@ class Job:
     quality: int | None = None
     finish: Finish = AS_IT_IS
     most_pixels: int = MOST_PIXELS
+    existing: Existing = "refuse"
 
     @property
     def place(self) -> Path:
@@ -169,20 +170,21 @@ def _checked(
     work: Work, targets: Targets, destination: Destination, existing: Existing, limits: Limits
 ) -> tuple[list[Job], list[Outcome]]:
     """The jobs that can start, and what is settled: also those that cannot, and those that are done."""
-    paths = [] if targets.named or targets.stdout else [source.path for source, _ in work]
+    paths = [] if targets.stdout else [source.path for source, _ in work if not (targets.named and source.named)]
     led_to = [Path(os.path.realpath(path)) for path in paths if path.is_symlink()]
     protected = {_key(path) for path in paths + led_to}
+    if targets.named and existing == "refuse":
+        existing = "overwrite"
     jobs, outcomes = [], []
     for source, target in work:
         try:
-            if not targets.stdout and _is_done(
-                target, protected, existing if not targets.named or existing == "skip" else "overwrite"
-            ):
+            if not targets.stdout and _is_done(target, protected, existing):
                 outcomes.append(Outcome(source.path, target, skipped=True))
                 continue
             if not (targets.stdout or targets.folder):
                 check_folder(target)
-            jobs.append(replace(_checked_job(source, target, destination, limits), to_stdout=targets.stdout))
+            job = _checked_job(source, target, destination, limits)
+            jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
         except SrganError as error:
             outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
     return jobs, outcomes
@@ -197,12 +199,12 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
     if _key(target) in protected:
         raise SrganError(f"{target}: is itself an input and is not overwritten", "add --suffix, or another folder -o")
     try:
-        status = target.stat()
+        target.lstat()  # a link may lead to a disk that is not there now
     except FileNotFoundError:
         return False
     except OSError as error:  # such as a name that is too long
         raise SrganError(f"{target}: cannot be written ({reason(error)})", "name another place with -o") from error
-    if stat.S_ISDIR(status.st_mode):
+    if target.is_dir():
         raise SrganError(f"{target}: is a folder, not a file", "name a file inside it")
     if existing == "overwrite":
         return False

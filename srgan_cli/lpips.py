@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from srgan_cli.device import choose_device
+from srgan_cli.device import choose_device, computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.images import to_tensor
@@ -37,7 +37,7 @@ class Lpips:
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
         self._device = choose_device(device)
-        with keras.device(self._device):
+        with keras.device(self._device), computing_in("float32"):
             self._features = _build_features()
         try:
             arrays = np.load(io.BytesIO(weights.read_bytes()), allow_pickle=False)  # it leaves what is damaged open

@@ -109,6 +109,12 @@ class Generator(keras.Model):
         """The fields of the `GeneratorConfig`."""
         return {"name": self.name, **asdict(self.settings)}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Generator":
+        """What `get_config` tells of; `keras.saving.load_model` calls it."""
+        del custom_objects
+        return cls(GeneratorConfig(**{name: config[name] for name in asdict(GeneratorConfig())}), name=config["name"])
+
 
 def build_discriminator() -> keras.Model:
     """HR or SR (B, H, W, 3) in [-1, 1], sides multiples of 16 -> probabilities of being HR (B, H/16, W/16, 1)."""

@@ -6,7 +6,7 @@ Nothing heavy is imported here, so that the command line can be built from it at
 import glob
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
@@ -152,6 +152,8 @@ class TrainOptions(DataOptions):
         kinds, limits = get_type_hints(cls), {f.name: f.metadata["least"] for f in fields(cls)}
         checked = {}
         for name, value in values.items():
+            if value == "":  # such as a variable of a script that was never set
+                raise UsageError(f"{source}: {name} is empty", "give it a value, or leave it out")
             if name not in limits:
                 hint = "it is called start here" if name == "from" else f"known: {', '.join(limits)}"
                 raise UsageError(f"{source}: there is no option {name!r}", hint)
@@ -161,13 +163,13 @@ class TrainOptions(DataOptions):
         return checked
 
 
-def resumed(saved: TrainOptions, changes: Mapping[str, Any], past: Sequence[Stage]) -> TrainOptions:
+def resumed(saved: TrainOptions, changes: Mapping[str, Any], done: Mapping[Stage, int]) -> TrainOptions:
     """The options of a run that goes on with some of them changed.
 
     Args:
         saved: Those it had.
         changes: By name; the size of a generator that starts from another is that one's.
-        past: The stages that are over.
+        done: Steps by stage; those before the last are over.
 
     Raises:
         UsageError: A backup does not fit such a change, or it comes too late.
@@ -175,11 +177,11 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any], past: Sequence[Stag
     size = ("filters", "residual_blocks") if saved.start else ()
     changes = {name: value for name, value in changes.items() if name not in size}
     options = TrainOptions.from_mapping({**asdict(saved), **changes}, "options")
-    for stage in past:
-        before, after = saved.steps_of(stage), options.steps_of(stage)
-        if before != after:
+    for stage, before in done.items():
+        after, over = options.steps_of(stage), stage != list(done)[-1]
+        if after < before or (over and after != before):
             raise UsageError(
-                f"stage {stage} is over after {before} steps and cannot take {after}",
+                f"stage {stage} {'is over after' if over else 'has done'} {before} steps and cannot take {after}",
                 "leave it, or start a new run with --from",
             )
     for name, part in _parts_of_backups(saved).items():

@@ -2,19 +2,28 @@
 
 import csv
 import json
+import os
 import re
 import shlex
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_can_be_made, remove_stale, replacing
+from srgan_cli.files import check_can_be_made, reason, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 BACKUPS_KEPT = 2
+SHEETS = "samples"
 LOSSES = ("loss", "g_loss", "content", "adversarial", "d_loss", "d_hr", "d_sr")
 SCORES = ("psnr", "ssim", "validation")
 COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "wait_share", *LOSSES, *SCORES)
@@ -49,6 +58,11 @@ def is_run(path: Path) -> bool:
     return (path / "config.json").exists() and ((path / "backup").is_dir() or (path / "log.csv").exists())
 
 
+def holds_sheets(folder: Path) -> bool:
+    """Whether a folder is where a run puts its sample sheets, which are no pictures to train on."""
+    return folder.name == SHEETS and is_run(folder.parent)
+
+
 class RunFolder:
     """The files of a run. Whatever is replaced is replaced whole, so that a crash or a full disk spoils nothing.
 
@@ -78,18 +92,42 @@ class RunFolder:
             raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
         check_can_be_made(self.path)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other programs from training here meanwhile, as far as the disk can; the folder is made if need be.
+
+        Raises:
+            SrganError: Another one does, or the folder cannot be made.
+        """
+        if not self.writes or fcntl is None:
+            yield
+            return
+        _make(self.path, self.path)
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            message = f"{self.path}: another program is training here"
+            raise SrganError(message, "wait until it has ended, or name another -o") from None
+        except OSError:  # a disk without locks
+            pass
+        try:
+            yield
+        finally:
+            os.close(folder)
+            with suppress(OSError):  # there is something in it
+                self.path.rmdir()
+
     def prepare(self, options: TrainOptions) -> None:
         """Make the folder if need be, write down the options, and clear away what a killed process left half written.
 
         Raises:
             SrganError: The folder cannot be made or written to.
         """
-        folders = self._backups, self.path / "samples", self.path / "best"
-        try:
-            for folder in folders:
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SrganError(f"{self.path}: cannot be made a folder ({error.strerror})", "name another -o") from error
+        folders = self._backups, self.path / SHEETS, self.path / "best"
+        for folder in folders:
+            _make(folder, self.path)
         for folder in (self.path, *folders) if self.writes else ():
             remove_stale(folder)
         if self._config.exists() and self.read_options() == options:
@@ -150,8 +188,13 @@ class RunFolder:
         """The steps of a stage after which there was a validation."""
         return [int(row["step"]) for row in self.read_log() if row["stage"] == stage and row["validation"]]
 
-    def write(self, name: str, save: Callable[[Path], object]) -> None:
+    def write(self, name: str, save: Callable[[Path], object], size: int = 0) -> None:
         """Have `save` write a file of this name, and put it into place when it is whole.
+
+        Args:
+            name: Below the run's folder.
+            save: Writes to a path.
+            size: About how many bytes, if `save` cannot be trusted with a full disk.
 
         Raises:
             SrganError: It cannot be written; what stood there before still does.
@@ -160,23 +203,29 @@ class RunFolder:
             with tempfile.TemporaryDirectory() as folder:  # reading variables takes all machines together
                 save(Path(folder) / Path(name).name)
             return
+        if size and shutil.disk_usage(self.path).free < size:
+            raise SrganError(f"{self.path / name}: cannot be written (the disk is full)", "free some space")
         with replacing(self.path / name) as temporary:
             save(temporary)
 
-    def back_up(self, stage: Stage, step: int, save: Callable[[Path], object]) -> None:
+    def back_up(self, stage: Stage, step: int, save: Callable[[Path], object], size: int = 0) -> None:
         """Write a backup and delete all but the newest two.
 
         Raises:
             SrganError: It cannot be written; the older ones are still there.
         """
-        self.write(f"backup/{stage}-{step:08d}.weights.h5", save)
+        self.write(f"backup/{stage}-{step:08d}.weights.h5", save, size)
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
             old.path.unlink()
 
-    def past_stages(self) -> tuple[Stage, ...]:
-        """The stages before that of the newest backup."""
+    def steps_done(self) -> dict[Stage, int]:
+        """The steps of each stage up to that of the newest backup; those of past stages are all that they had."""
         newest = self.backups()[:1]
-        return STAGES[: STAGES.index(newest[0].stage)] if newest else ()
+        if not newest:
+            return {}
+        options, (backup,) = self.read_options(), newest
+        past = STAGES[: STAGES.index(backup.stage)]
+        return {**{stage: options.steps_of(stage) for stage in past}, backup.stage: backup.step}
 
     def backups(self) -> list[Backup]:
         """The backups, newest first."""
@@ -186,6 +235,13 @@ class RunFolder:
             if match:
                 found.append(Backup(cast(Stage, match[1]), int(match[2]), path))
         return sorted(found, key=lambda backup: _order(backup.stage, backup.step), reverse=True)
+
+
+def _make(folder: Path, run: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SrganError(f"{run}: cannot be made a folder ({reason(error)})", "name another -o") from error
 
 
 def _order(stage: str, step: int) -> tuple[int, int]:

@@ -108,6 +108,8 @@ class Search:
             message = f"{path}: cannot be read as a list ({reason(error)})"
             self._fail(path, message, "give a UTF-8 text of one path a line")
             return
+        if not lines:
+            self._fail(path, f"{path}: names no pictures", "write one path a line")
         for line in lines:
             self.add_path(line)
 
@@ -199,7 +201,8 @@ def _lines(content: bytes) -> list[str]:
         return [os.fsdecode(name) for name in content.split(b"\0") if name]
     else:
         text = content.decode("utf-8-sig")
-    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    lines = filter(None, map(str.strip, text.splitlines()))
+    return [line for line in lines if not line.startswith("#") or os.path.lexists(line)]  # else it is a comment
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """What each stage of training minimises, in which model, and which layers learn in it."""
 
+import math
 from dataclasses import replace
 
 import keras
@@ -8,6 +9,8 @@ from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
 from srgan_cli.model import SRGAN, Discrimination, Generator, LossWeights
 from srgan_cli.optimization import batch_norms, make_optimizer
 from srgan_cli.options import STAGES, Stage, TrainOptions
+
+BYTES_PER_VARIABLE = 4096  # that HDF5 takes besides
 
 
 def stage_losses(options: TrainOptions) -> dict[Stage, Loss]:
@@ -59,3 +62,10 @@ def _choose_trainable(stage: Stage, options: TrainOptions, generator: Generator)
         norm.trainable = options.batch_norm == "train"
         for variable in (norm.gamma, norm.beta):
             variable.trainable = learns and norm.trainable
+
+
+def stored_bytes(network: keras.Model) -> int:
+    """What a file of a network and of its optimizer takes at most, with what HDF5 adds to every variable."""
+    optimizer = getattr(network, "optimizer", None)
+    variables = network.variables + (optimizer.variables if optimizer else [])
+    return sum(4 * math.prod(variable.shape) + BYTES_PER_VARIABLE for variable in variables)

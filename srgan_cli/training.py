@@ -26,7 +26,7 @@ from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.released import find_weights
 from srgan_cli.runs import Backup, Record, RunFolder
-from srgan_cli.stages import build_stage, stage_losses
+from srgan_cli.stages import build_stage, stage_losses, stored_bytes
 from srgan_cli.summaries import Summaries
 from srgan_cli.validation import Validation
 
@@ -150,7 +150,7 @@ class _Training:
     def _name_unusable(self) -> None:
         """Say which pictures were left out, each once."""
         for pictures in (self.pictures, self.validation.pictures):
-            for name, why in pictures.unusable.items():
+            for name, why in list(pictures.unusable.items()):  # threads may still add to them
                 if name not in self.named:
                     self.named.add(name)
                     self.listener.line(f"left out: {why} ({len(self.named)} so far)")
@@ -233,7 +233,7 @@ class _Training:
             raise no_number(record.stage, record.step, self.options.precision)
 
         def write() -> None:
-            self.run.back_up(record.stage, record.step, model.save_weights)
+            self.run.back_up(record.stage, record.step, model.save_weights, stored_bytes(model))
 
         if must:
             write()
@@ -259,10 +259,11 @@ class _Training:
             record.values.update(self.validation.score(sr, self.content))
             alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
             best = self.replicas.agree(alone or record.values["validation"] < self.best)
+            generator, discriminator = self.validation.released, self.discriminator
             for folder in ("", "best/")[: 1 + best]:
-                self.run.write(f"{folder}generator.keras", self.validation.released.save)
+                self.run.write(f"{folder}generator.keras", generator.save, stored_bytes(generator))
                 if record.stage != "pretrain":  # where it has learned nothing yet
-                    self.run.write(f"{folder}discriminator.keras", self.discriminator.save)
+                    self.run.write(f"{folder}discriminator.keras", discriminator.save, stored_bytes(discriminator))
             self.best = min(self.best, record.values["validation"])
 
     def _measure_best(self, stage: Stage, step: int) -> float:

@@ -19,7 +19,7 @@ from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.frames import read_header
 from srgan_cli.images import Picture
-from srgan_cli.jobs import Plan, plan_jobs
+from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome
 
@@ -53,6 +53,32 @@ def test_a_tree_becomes_a_tree() -> None:
     ]  # fmt: skip
     assert [read_header(o.target).width for o in outcomes if o.target] == [24, 16]
     assert sum(done) == 6 * 5 + 4 * 3
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_meanwhile_is_treated_like_what_was_there(
+    existing: Existing, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError
+
+    def enlarge_while_others_write(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        if not Path("out/deep").exists():
+            Path("out/deep").mkdir(parents=True)
+            for place in ("out/a.jpg", "out/deep/b.png"):
+                Path(place).write_text("another's")
+        return enlarge(picture, on_pixels)
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    jobs = plan_jobs(["in"], Destination("out"), existing, recursive=True).jobs
+    first, second = run_jobs(enlarge_while_others_write, jobs)
+    assert (first.error is None) == (existing == "overwrite")
+    assert second.skipped == (existing == "skip")
+    assert (Path("out/a.jpg").read_bytes() == b"another's") == (existing != "overwrite")
+    assert sorted(path.name for path in Path("out").rglob("*")) == ["a.jpg", "b.png", "deep"]
 
 
 @pytest.mark.usefixtures("folder")

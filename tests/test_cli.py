@@ -339,6 +339,7 @@ def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]
         (["--data", "hr", "--report", "empty"], 1, "empty: is a folder, not a file"),
         (["--data", "hr", "--report", "-"], 2, "stdout takes one of --json and --csv"),
         (["--data", "hr", "--json", "-", "--csv", "-"], 2, "stdout takes one of --json and --csv"),
+        (["--data", "hr", "--json", "scores", "--csv", "./scores"], 2, "and so does every file"),
         (["--data", "hr", "--model", "bicubic"], 1, "bicubic is always in the table"),
         (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 71 pixels a side"),
         (["--data", "hr", "--channel", "uv"], 2, "'uv' is not one of 'y', 'rgb'"),

@@ -102,7 +102,10 @@ def test_runs_hold_no_pictures_to_train_on(folder: Path) -> None:
     before = len(Pictures(str(folder), 0).names)
     for name in ("config.json", "log.csv"):
         (folder / "run" / name).touch()
-    assert len(Pictures(str(folder), 0).names) == before - 1
+    for place in (str(folder), f"{folder}/**/*.*"):
+        assert len(Pictures(place, 0).names) == before - 1
+    (folder / "run" / "mine.png").write_bytes((folder / "0.png").read_bytes())
+    assert len(Pictures(str(folder / "run"), 0).names) == 1  # a run may be in the folder of its pictures
 
 
 def test_a_locked_folder_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

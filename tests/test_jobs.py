@@ -158,6 +158,11 @@ def test_a_list_names_a_path_a_line(folder: Path) -> None:
     assert [str(job.source) for job in found.jobs] == ["in/b.png", "in/deep/c.jpg", "@odd ü.png"]
     assert reasons(found) == ["missing.png: there is no such file or folder"]
     assert targets("@odd ü.png") == ["@odd ü.png @odd ü_x4.png"]
+    Image.new("RGB", (6, 4)).save("#2.png")
+    Path("list.txt").write_text("#2.png\n#3.png\n")
+    assert targets("@list.txt", output="out") == ["#2.png out/#2.png"]
+    Path("list.txt").write_text("\n# none\n")
+    assert reasons(plan("@list.txt")) == ["list.txt: names no pictures"]
     Image.new("RGB", (6, 4)).save(" #1.png")
     Path("list.txt").write_text("in/b.png\0in/deep\0 #1.png\0")  # as by find -print0
     found = plan("@list.txt", output="out")
@@ -263,6 +268,17 @@ def test_an_input_is_never_overwritten_unnamed(existing: Existing) -> None:
         assert not found.jobs
         assert all("is itself an input" in message for message in reasons(found))
     assert not plan("in", suffix="", existing=existing).jobs
+    for only in ("in/deep", "in/deep/*.jpg"):  # of one picture, so that -o may name a file
+        assert reasons(plan(only, output="in/deep/c.jpg", existing=existing))
+    assert plan("in/deep/c.jpg", output="in/deep/c.jpg", existing=existing).jobs or existing == "skip"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_link_to_a_disk_that_is_not_there_is_something() -> None:
+    Path("in/b_x4.png").symlink_to("/not/mounted/b_x4.png")
+    assert "exists already" in reasons(plan("in/b.png"))[0]
+    assert plan("in/b.png", existing="skip").settled[0].skipped
+    assert plan("in/b.png", existing="overwrite").jobs
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from srgan_cli.images import to_tensor
-from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, content_loss
+from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, content_loss, pixel_loss
 from srgan_cli.options import TrainOptions
 
 
@@ -41,6 +41,12 @@ def test_cosine_distance_of_features(vgg: keras.Model, weights: str, pair: tuple
     loss = content_loss(TrainOptions(content_loss="cosine", vgg_weights=weights))
     assert float(loss(*pair)) == pytest.approx(expected, rel=1e-4)
     assert float(loss(pair[0], pair[0])) == pytest.approx(0, abs=1e-5)
+
+
+def test_pixels_are_compared_as_asked_for() -> None:
+    hr, sr = np.zeros((1, 2, 2, 3), np.float32), np.full((1, 2, 2, 3), 0.5, np.float32)
+    assert float(pixel_loss(TrainOptions(pixel_loss="l1"))(hr, sr)) == 0.5
+    assert float(pixel_loss(TrainOptions(pixel_loss="mse"))(hr, sr)) == 0.25
 
 
 @pytest.mark.parametrize("name", ["vgg", "cosine"])

@@ -68,6 +68,16 @@ def test_precise_statistics_matter(photo: np.ndarray) -> None:
     assert {norm.momentum for norm in batch_norms(generator)} == {0.8}
 
 
+def test_precise_statistics_are_those_of_all_batches_together(photo: np.ndarray) -> None:
+    generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=1)))
+    batches = [images.to_tensor(photo[None, :32, :32]) * share for share in (0.1, 1.0)]  # unlike each other
+    together = keras.Model(generator.input, generator.get_layer("block1_conv1").output)(np.concatenate(batches))
+    estimate_statistics(generator, batches)
+    norm = generator.get_layer("block1_norm1")
+    np.testing.assert_allclose(norm.moving_mean, np.mean(together, axis=(0, 1, 2)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, np.var(together, axis=(0, 1, 2)), rtol=1e-3, atol=1e-5)
+
+
 def test_precise_statistics_of_one_batch_are_that_batch_s(photo: np.ndarray) -> None:
     generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=1)))
     batch = images.to_tensor(photo[None])

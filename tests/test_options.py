@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.options import TrainOptions, resumed, with_absolute_paths
+from srgan_cli.options import Stage, TrainOptions, resumed, with_absolute_paths
 
 
 def test_the_defaults_are_the_reference_implementation_s() -> None:
@@ -70,7 +70,7 @@ def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: 
 
 def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
     saved = TrainOptions(data="faces", filters=8, average=0.9, precision="float16")
-    assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}, ()).steps == 5
+    assert resumed(saved, {"steps": 5, "learning_rate": 1e-5, "filters": 8}, {}).steps == 5
     changes = {
         "filters": 16,
         "average": 0.0,
@@ -80,12 +80,23 @@ def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
     }
     for name, value in changes.items():
         with pytest.raises(UsageError, match=f"^{name} is .* in this run and cannot become"):
-            resumed(saved, {name: value}, ())
+            resumed(saved, {name: value}, {})
 
 
 def test_what_is_over_keeps_its_length() -> None:
     saved = TrainOptions(data="faces", pretrain_steps=5, start="srresnet", filters=64)
-    assert resumed(saved, {"steps": 7, "pretrain_steps": 5, "filters": 8}, ("pretrain",)).filters == 64
-    with pytest.raises(UsageError, match="stage pretrain is over after 5 steps and cannot take 9"):
-        resumed(saved, {"pretrain_steps": 9}, ("pretrain",))
-    assert resumed(saved, {"pretrain_steps": 9}, ()).pretrain_steps == 9
+    done: dict[Stage, int] = {"pretrain": 5, "adversarial": 3}
+    assert resumed(saved, {"steps": 7, "pretrain_steps": 5, "filters": 8}, done).filters == 64
+    for wrong in (9, 4):
+        with pytest.raises(UsageError, match=f"stage pretrain is over after 5 steps and cannot take {wrong}"):
+            resumed(saved, {"pretrain_steps": wrong}, done)
+    assert resumed(saved, {"steps": 3}, done).steps == 3
+    with pytest.raises(UsageError, match="stage adversarial has done 3 steps and cannot take 2"):
+        resumed(saved, {"steps": 2}, done)
+    assert resumed(saved, {"pretrain_steps": 9}, {}).pretrain_steps == 9
+
+
+def test_an_empty_value_is_one_that_was_never_set() -> None:
+    for name in ("start", "validation", "vgg_weights"):
+        with pytest.raises(UsageError, match=f"options: {name} is empty"):
+            TrainOptions.from_mapping({"data": "faces", name: ""}, "options")

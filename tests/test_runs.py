@@ -1,6 +1,8 @@
 """The folder of a run: what it holds is neither overwritten nor misread."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +26,25 @@ def test_a_run_is_gone_on_with_and_not_begun_again(run: RunFolder) -> None:
     with pytest.raises(SrganError, match="holds a run already") as caught:
         run.refuse_existing()
     assert "--resume" in caught.value.hint
+
+
+def test_one_program_at_a_time_trains_in_a_folder(run: RunFolder, tmp_path: Path) -> None:
+    with run.held(), pytest.raises(SrganError, match="another program is training here"), RunFolder(run.path).held():
+        pass
+    with RunFolder(run.path).held(), RunFolder(tmp_path / "other").held():
+        pass
+    assert run.read_options()
+    assert not (tmp_path / "other").exists()  # nothing was written there
+
+
+def test_what_has_no_room_is_not_begun(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Path] = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(SrganError, match=r"a.weights.h5: cannot be written \(the disk is full"):
+        run.write("backup/a.weights.h5", begun.append, 1001)
+    assert not begun
+    run.write("b.txt", lambda path: path.write_text("b"), 1000)
+    assert (run.path / "b.txt").exists()
 
 
 @pytest.mark.parametrize("name", ["config.json", "log.csv", "generator.keras", "discriminator.keras"])

@@ -27,6 +27,7 @@ import srgan_cli
 from srgan_cli import fitting, images, stages, training
 from srgan_cli.data import Pairs, Pictures
 from srgan_cli.errors import SrganError
+from srgan_cli.losses import pixel_loss
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import (
     SRGAN,
@@ -344,6 +345,46 @@ def test_a_full_disk_ends_nothing_but_the_last_backup(
     assert not list((tmp_path / "run").rglob(".srgan-*"))
     rest, _ = run(options, tmp_path / "run")
     assert [entry[:2] for entry in losses(first + rest)] == [("pretrain", 2), ("pretrain", 4), ("pretrain", 6)]
+
+
+def test_what_is_released_is_the_average(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, pretrain_steps=2, steps=0, average=0.9, batch_norm="frozen", learning_rate=0.01)
+    run(options, tmp_path / "run")
+    generator = Generator(GeneratorConfig(8, 1))
+    model = stages.build_stage("pretrain", options, generator, build_discriminator(), pixel_loss(options))
+    model.load_weights(RunFolder(tmp_path / "run").backups()[0].path)
+    released = load_generator(tmp_path / "run" / "generator.keras").get_layer("first").kernel
+    latest = np.array(generator.get_layer("first").kernel)
+    model.optimizer.put_averages_into(model.trainable_variables)
+    np.testing.assert_allclose(released, generator.get_layer("first").kernel, atol=1e-7)
+    assert np.abs(released - latest).max() > 1e-3
+
+
+def test_parts_of_the_loss_count_as_asked_for(options: TrainOptions) -> None:
+    hr = np.zeros((1, 32, 32, 3), np.float32)
+    checkered = np.where(np.indices(hr.shape)[1:3].sum(axis=0) % 2, 0.5, -0.5).astype(np.float32)
+
+    def loss(adversarial: float, pixel: float, colour: float, sr: np.ndarray) -> float:
+        keras.utils.set_random_seed(0)
+        weighted = replace(options, adversarial_weight=adversarial, pixel_weight=pixel, colour_weight=colour)
+        networks = Generator(GeneratorConfig(8, 1)), build_discriminator()
+        model = stages.build_stage("adversarial", weighted, *networks, lambda hr, sr: ops.mean(hr - sr) * 0)
+        return float(ops.squeeze(model.compute_loss(None, hr, sr, training=False)))
+
+    nothing = loss(0, 0, 0, checkered)
+    assert loss(0, 4, 0, checkered) - nothing == pytest.approx(4 * 0.5, rel=1e-3)
+    assert loss(0, 0, 4, checkered) - nothing == pytest.approx(0, abs=1e-3)  # every 4x4 pixels have the same mean
+    assert loss(0, 0, 4, hr + 0.5) - loss(0, 0, 0, hr + 0.5) == pytest.approx(4 * 0.5, rel=1e-3)
+    assert loss(4, 0, 0, checkered) - nothing == pytest.approx(4 * np.log(2), rel=0.1)  # it has learned nothing
+
+
+def test_networks_take_no_more_room_than_is_looked_for(tmp_path: Path) -> None:
+    for network in (Generator(GeneratorConfig(8, 1)), build_discriminator()):
+        network.compile(keras.optimizers.Adam())
+        network.optimizer.build(network.trainable_variables)
+        for save, name in ((network.save_weights, "a.weights.h5"), (network.save, "a.keras")):
+            save(tmp_path / name)
+            assert (tmp_path / name).stat().st_size <= stages.stored_bytes(network)
 
 
 def test_the_best_networks_are_those_of_the_lowest_loss_by_present_measure(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
+import keras
 import numpy as np
 import pytest
 from conftest import RELEASED
@@ -68,6 +69,18 @@ def test_released_weights_beat_bicubic(upscaler: Upscaler, shared: Path) -> None
         gains.append(ours - theirs)
     assert min(gains) > 0.5
     assert np.mean(gains) > 1.8
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_what_callers_have_told_keras_changes_nothing(photo: np.ndarray, policy: str) -> None:
+    picture, options = Picture(photo[:8, :8]), Options(device="cpu", precision="float32")
+    expected = Upscaler(options).upscale(picture).colour
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        np.testing.assert_array_equal(Upscaler(options).upscale(picture).colour, expected)
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def test_grey_stays_neutral(upscaler: Upscaler, photo: np.ndarray) -> None:
