@@ -162,7 +162,7 @@ def kept_cell(name: str, kind: Format, folder: Path) -> str:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     block = exif.tobytes().removeprefix(PREFIX)
     iptc, texts, linear = b"\x1c\x02\x78\0\1x", (("Title", "x"),), ((b"gAMA", bytes.fromhex("000186a0")),)
-    everything = Metadata(profile, block, b"<x:xmpmeta/>", iptc, (300.0, 300.0), texts, linear)
+    everything = Metadata(profile, block, b"<x:xmpmeta/>", iptc, (300.0, 300.0), texts, linear, b"x")
     said = Metadata(**{name: getattr(everything, name)})
     path = folder / f"kept{kind.suffixes[0]}"
     lost = images.write_picture(Picture(np.zeros((4, 4, 3), np.uint8), metadata=said), path)

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from srgan_cli import exif as exif_blocks
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import SUFFIXES, Format
-from srgan_cli.metadata import IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
+from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
 from srgan_cli.writegif import write_gif
 
 PNG = SUFFIXES[".png"]
@@ -73,6 +73,8 @@ def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     found["exif"] = exif and exif_blocks.PREFIX + exif
     if name == "PNG":
         found["pnginfo"] = _png_chunks(metadata)
+    if name == "JPEG":
+        found["comment"] = metadata.comment
     if name == "JPEG" and metadata.iptc:
         content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
         found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
@@ -85,6 +87,8 @@ def _png_chunks(metadata: Metadata) -> PngImagePlugin.PngInfo:
         chunks.add(kind, data)
     for key, value in metadata.texts:
         chunks.add_text(key, value)
+    if metadata.comment:
+        chunks.add_text(COMMENT, metadata.comment.decode(errors="replace"))
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
     if metadata.iptc:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from srgan_cli import SCALE, images
+from srgan_cli.alpha import flatten
 from srgan_cli.degradation import bicubic
 from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import SrganError
@@ -108,7 +109,7 @@ def _ready_made(folder: Path, pairs: Sequence[Pair]) -> Model | None:
     if not folder.is_dir() or is_run(folder) or (folder / "generator.keras").exists():
         return None
     files = match_names({pair.name: pair.hr for pair in pairs}, folder)
-    return lambda pair, _: images.read_picture(files[pair.name])
+    return lambda pair, _: _read_visible(files[pair.name])
 
 
 def evaluate(
@@ -144,16 +145,21 @@ def _read_ahead(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Callable[[], tupl
             yield pair, future.result
 
 
+def _read_visible(path: Path) -> Picture:
+    """A picture as it looks on white, since nobody sees what colours lie under transparency."""
+    return flatten(images.read_picture(path), (255, 255, 255))
+
+
 def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
     """HR (4 h, 4 w, 3) uint8, cropped to multiples of 4, and LR (h, w), grey if HR is."""
-    picture = images.read_picture(pair.hr)
+    picture = _read_visible(pair.hr)
     height, width = (side // SCALE for side in picture.colour.shape[:2])
     hr = images.as_rgb8(picture.colour)[: SCALE * height, : SCALE * width]
     if not pair.lr:
         if not hr.size:
             raise SrganError(f"{pair.hr}: is under {SCALE} pixels high or wide", "leave it out")
         return hr, Picture(bicubic(hr)[..., : picture.colour.shape[-1]])
-    lr = images.read_picture(pair.lr)
+    lr = _read_visible(pair.lr)
     if lr.colour.shape[:2] != (height, width):
         size = "{1}x{0}".format(*lr.colour.shape)
         raise SrganError(

@@ -53,11 +53,17 @@ FORMATS = (
         (".png", ".apng"),
         alpha=True,
         sixteen_bits=True,
-        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts", "colorimetry"),
+        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts", "colorimetry", "comment"),
         several="frames",
     ),
     # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_500, options={"quality": 95, "subsampling": "4:4:4"}),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        65_500,
+        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "comment"),
+        options={"quality": 95, "subsampling": "4:4:4"},
+    ),
     Format(
         "WEBP",
         (".webp",),

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.formats import Format
@@ -14,6 +14,7 @@ from srgan_cli.formats import Format
 IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
 IPTC_IN_TIFF = 33723
 IPTC_RESOURCE = 0x0404
+COMMENT = "Comment"  # a PNG's text that other formats have, too
 NAMES = {
     "icc_profile": "colour profile",
     "exif": "EXIF",
@@ -22,6 +23,7 @@ NAMES = {
     "dpi": "DPI",
     "texts": "texts",
     "colorimetry": "gamma and primaries",
+    "comment": "comment",
 }
 # What PNG files say who mean sRGB, as the other formats do without a word.
 SRGB = {
@@ -43,8 +45,9 @@ class Metadata:
         xmp: The XMP packet.
         iptc: IPTC's records (IIM).
         dpi: Pixels per inch, horizontal and vertical.
-        texts: PNG's texts: key, value.
+        texts: PNG's texts but for the comment: key, value.
         colorimetry: PNG's chunk cICP and, where there is no profile, gAMA, cHRM and sRGB: type, data.
+        comment: JPEG's, and PNG's text of that name; in UTF-8 or whatever its writer meant.
     """
 
     icc_profile: bytes | None = None
@@ -54,6 +57,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     texts: tuple[tuple[str, str], ...] = ()
     colorimetry: tuple[tuple[bytes, bytes], ...] = ()
+    comment: bytes | None = None
 
     def stripped(self) -> "Metadata":
         """Only what says how the colours are meant, since they would change without it."""
@@ -108,14 +112,17 @@ def read(image: Image.Image) -> Metadata:
     """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
     xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
     profile, iptc = image.info.get("icc_profile"), _iptc(image)
+    texts, is_jpeg = dict(_texts(image)), isinstance(image, JpegImagePlugin.JpegImageFile)
+    comment = image.info.get("comment") if is_jpeg else texts.get(COMMENT, "").encode(errors="replace")
     return Metadata(
         icc_profile=_bytes(profile),
         exif=exif,
         xmp=_bytes(xmp.encode() if isinstance(xmp, str) else xmp),
         iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
-        texts=_texts(image),
+        texts=tuple((key, text) for key, text in texts.items() if key != COMMENT),
         colorimetry=_colorimetry(image),
+        comment=_bytes(comment),
     )
 
 

@@ -129,6 +129,18 @@ def test_grey_and_16_bit_and_transparent_pictures(tmp_path: Path, photo: np.ndar
     assert deep.scores == grey_result.scores
 
 
+def test_what_lies_under_transparency_counts_for_nothing(tmp_path: Path, photo: np.ndarray) -> None:
+    alpha = np.full((64, 64, 1), 255, np.uint8)
+    alpha[:, 32:] = 0
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(np.dstack([photo[:64, :64], alpha])).save(tmp_path / "a.png")
+    Image.fromarray(np.dstack([np.where(alpha, photo[:64, :64], noise), alpha])).save(tmp_path / "b.png")
+    one, other = results(find_pairs(tmp_path, None), note=nearest)
+    assert isinstance(one, Result)
+    assert isinstance(other, Result)
+    assert one.scores == other.scores
+
+
 def test_grey_lr_of_a_colour_picture_is_compared(folder: Path, photo: np.ndarray) -> None:
     Image.fromarray(photo[:64:4, :64:4, 0]).save(folder / "lr.png")
     assert 5 < one(Pair("a", folder / "a.png", folder / "lr.png")).scores["bicubic"]["psnr"] < 40

@@ -209,6 +209,16 @@ def test_what_is_too_long_for_jpeg_is_left_out_and_said(photo: np.ndarray, tmp_p
     assert images.read_picture(tmp_path / "p.tif").metadata.iptc == IPTC * 10_000
 
 
+def test_comments_go_from_jpeg_to_jpeg_and_png_and_back(photo: np.ndarray, tmp_path: Path) -> None:
+    said = "made in Zürich".encode()
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "a.jpg", comment=said)
+    for one, other in (("a.jpg", "b.jpg"), ("b.jpg", "c.png"), ("c.png", "d.png"), ("d.png", "e.jpg")):
+        assert enlarged(tmp_path / one, tmp_path / other) == ()
+        with Image.open(tmp_path / other) as image:
+            assert image.info.get("comment", image.info.get("Comment")) in (said, said.decode())
+    assert enlarged(tmp_path / "a.jpg", tmp_path / "b.webp") == ("comment",)
+
+
 def test_texts_go_from_png_to_png(photo: np.ndarray, tmp_path: Path) -> None:
     images.write_picture(Picture(photo, metadata=everything()), tmp_path / "p.png")
     assert images.read_picture(tmp_path / "p.png").metadata.texts == (("Title", "Flower"),)
