@@ -85,6 +85,16 @@ def test_a_sinc_filter_leaves_flat_pictures_and_rings_beside_edges(photo: np.nda
     assert ring(photo[:2, :3], rng).shape == (2, 3, 3)
 
 
+def test_gaussian_and_poisson_noise_are_as_strong_as_each_other() -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        rng.random()  # colour or not
+        sigma = 25 * rng.random() ** 1.5
+        if sigma > 2:
+            assert noise(grey, np.random.default_rng(seed)).std() == pytest.approx(sigma, rel=0.1)
+
+
 def test_noise_has_no_mean_and_jpeg_and_rescale_keep_the_scene(photo: np.ndarray) -> None:
     rng = np.random.default_rng(3)
     noisy = noise(np.full((200, 200, 3), 128, np.uint8), rng)

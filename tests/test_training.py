@@ -378,6 +378,15 @@ def test_parts_of_the_loss_count_as_asked_for(options: TrainOptions) -> None:
     assert loss(4, 0, 0, checkered) - nothing == pytest.approx(4 * np.log(2), rel=0.1)  # it has learned nothing
 
 
+def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
+    options = replace(options, sampling="crop", validate_every=4)
+    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    lr, sr, hr = np.split(validation.sheet(np.ones_like(validation.hr)), 3, axis=1)
+    assert (sr == 255).all()
+    np.testing.assert_array_equal(hr, np.concatenate(list(images.to_pixels(validation.hr, np.dtype(np.uint8)))))
+    assert 0 < np.abs(lr.astype(int) - hr).mean() < 30
+
+
 def test_networks_take_no_more_room_than_is_looked_for(tmp_path: Path) -> None:
     for network in (Generator(GeneratorConfig(8, 1)), build_discriminator()):
         network.compile(keras.optimizers.Adam())
