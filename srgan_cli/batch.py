@@ -39,19 +39,26 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     for job in jobs:
         on_pixels(0)  # a place to stop at
         started = time.perf_counter()
-        if job.existing == "skip" and not job.to_stdout and os.path.lexists(job.target):  # done by another meanwhile
+        if done := _done_meanwhile(job):
             on_pixels(job.pixels)
-            yield Outcome(job.source, job.target, skipped=True)
+            yield done
             continue
         try:
             outcome = _run(upscale, job, on_pixels)
         except SrganError as error:
-            yield Outcome(job.source, job.place, job.size, error=error)
+            yield _done_meanwhile(job) or Outcome(job.source, job.place, job.size, error=error)
         except MemoryError:  # while it is read, prepared or written; the network's is met where it computes
             failure = SrganError(f"{job.source}: out of memory", "close other programs, or make it smaller")
             yield Outcome(job.source, job.place, job.size, error=failure)
         else:
             yield replace(outcome, seconds=time.perf_counter() - started)
+
+
+def _done_meanwhile(job: Job) -> Outcome | None:
+    """What came of a job that another program has done, where that is as good."""
+    if job.existing == "skip" and not job.to_stdout and os.path.lexists(job.target):
+        return Outcome(job.source, job.target, skipped=True)
+    return None
 
 
 def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:

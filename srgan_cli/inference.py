@@ -31,10 +31,8 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
-        with (
-            keras.device(device),
-            computing_in("float32"),
-        ):  # but for what is asked for; the caller may have set another
+        # But for what is asked for: whoever calls this may have told Keras otherwise.
+        with keras.device(device), computing_in("float32"):
             self._fused = FusedGenerator(generator, precision)
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:

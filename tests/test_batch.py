@@ -75,8 +75,8 @@ def test_what_appears_meanwhile_is_treated_like_what_was_there(
         monkeypatch.setattr(os, "link", no_links)
     jobs = plan_jobs(["in"], Destination("out"), existing, recursive=True).jobs
     first, second = run_jobs(enlarge_while_others_write, jobs)
-    assert (first.error is None) == (existing == "overwrite")
-    assert second.skipped == (existing == "skip")
+    assert (first.error is not None, second.error is not None) == (existing == "refuse",) * 2
+    assert (first.skipped, second.skipped) == (existing == "skip",) * 2
     assert (Path("out/a.jpg").read_bytes() == b"another's") == (existing != "overwrite")
     assert sorted(path.name for path in Path("out").rglob("*")) == ["a.jpg", "b.png", "deep"]
 
