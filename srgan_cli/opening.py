@@ -68,6 +68,8 @@ def open_picture(
         raise SrganError(f"{path}: {error.message}", error.hint) from error
     except FileNotFoundError:
         raise SrganError(f"{path}: there is no such file or folder", "check the spelling") from None
+    except PermissionError as error:
+        raise SrganError(f"{path}: cannot be read ({reason(error)})", "see to it that you may read it") from error
     except UnidentifiedImageError:
         _explain_heic(path, file)
         names = ", ".join(kind.name for kind in FORMATS)

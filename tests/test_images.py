@@ -1,5 +1,6 @@
 """Files <-> pixels."""
 
+import errno
 import io
 import os
 import struct
@@ -203,6 +204,16 @@ def test_a_truncated_picture_is_one_sentence(photo: np.ndarray, tmp_path: Path, 
     (tmp_path / "p").write_bytes(buffer.getvalue()[: int(keep * buffer.tell())])
     with pytest.raises(SrganError, match=r"p: (cannot be read|is not a picture)"):
         images.read_picture(tmp_path / "p")
+
+
+def test_a_file_that_one_may_not_read_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", locked)
+    with pytest.raises(SrganError, match=r"cannot be read \(Permission denied\)") as caught:
+        images.read_picture(Path("a.png"))
+    assert "damaged" not in caught.value.hint
 
 
 def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> None:
