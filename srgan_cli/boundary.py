@@ -34,19 +34,22 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         console.say(INTERRUPTED)
         raise typer.Exit(130) from None
-    except ModuleNotFoundError as error:  # such as that of a KERAS_BACKEND
-        hint = f"pip install {error.name}, or unset KERAS_BACKEND"
-        console.report(SrganError(f"the Python package {error.name} is not installed", hint), debug)
-        raise typer.Exit(1) from None
     except BrokenPipeError:  # nobody reads what we write, and nobody is to be told
         raise typer.Exit(1) from None
-    except OSError as error:  # such as a name that is too long, or in a folder that one may not look into
-        failure = SrganError(
-            f"{error.filename or 'a file or stdout'}: {reason(error)}", "check its name, its disk and your rights to it"
-        )
+    except (OSError, ModuleNotFoundError) as error:
+        failure = _in_a_sentence(error)
         failure.__cause__ = error
         console.report(failure, debug)
         raise typer.Exit(1) from None
+
+
+def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
+    if isinstance(error, ModuleNotFoundError):  # such as that of a KERAS_BACKEND
+        hint = f"pip install {error.name}, or unset KERAS_BACKEND"
+        return SrganError(f"the Python package {error.name} is not installed", hint)
+    # Such as a name that is too long, or in a folder that one may not look into.
+    what = f"{error.filename or 'a file or stdout'}: {reason(error)}"
+    return SrganError(what, "check its name, its disk and your rights to it")
 
 
 def open_missing_streams() -> None:

@@ -195,7 +195,8 @@ def train(
             raise UsageError("a run that is resumed stays in its folder", "leave -o out, or start anew with --from")
         values, run = with_absolute_paths(values), RunFolder(resume or output or DEFAULT_RUN)
         if resume:
-            options = resumed(run.read_options(), values, run.steps_done())
+            saved = run.read_options()
+            options = resumed(saved, values, run.steps_done(saved))
         else:
             options = TrainOptions.from_mapping(values, "options")
         if not options.data:
@@ -219,9 +220,8 @@ def _check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> 
     files = [path for path in (json, csv, report) if path]
     if report == STDOUT or len({*map(os.path.realpath, files)}) < len(files):
         raise UsageError("stdout takes one of --json and --csv, and so does every file", "name files for the others")
-    for path in (json, csv, report):
-        if path not in (None, STDOUT):
-            check_folder(path)
+    for path in (path for path in files if path != STDOUT):
+        check_folder(path)
 
 
 @app.command("eval")

@@ -75,9 +75,9 @@ def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
         found["pnginfo"] = _png_chunks(metadata)
     if name == "JPEG":
         found["comment"] = metadata.comment
-    if name == "JPEG" and metadata.iptc:
-        content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
-        found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
+        if metadata.iptc:
+            content = b"Photoshop 3.0\0" + iptc_resource(metadata.iptc)
+            found["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content
     return {key: value for key, value in found.items() if value}
 
 

@@ -64,7 +64,7 @@ class Watch(keras.callbacks.Callback):
 
     @property
     def seconds(self) -> float:
-        """Since the start; Keras takes a tenth of one to end its threads behind the last step."""
+        """Since the start, with those that Keras takes to end its threads behind the last step."""
         return time.perf_counter() - self._started
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:

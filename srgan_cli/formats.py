@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from srgan_cli.errors import SrganError
 
+USUAL = ("icc_profile", "exif", "xmp", "iptc", "dpi")  # what most can hold
+
 
 @dataclass(frozen=True)
 class Format:
@@ -31,7 +33,7 @@ class Format:
     alpha: bool = False
     sixteen_bits: bool = False
     grey: bool = True
-    holds: tuple[str, ...] = ("icc_profile", "exif", "xmp", "iptc", "dpi")
+    holds: tuple[str, ...] = USUAL
     options: dict[str, Any] = field(default_factory=dict)
     written: bool = True
     several: Literal["", "frames", "pages"] = ""
@@ -53,7 +55,7 @@ FORMATS = (
         (".png", ".apng"),
         alpha=True,
         sixteen_bits=True,
-        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "texts", "colorimetry", "comment"),
+        holds=(*USUAL, "texts", "colorimetry", "comment"),
         several="frames",
     ),
     # 65,535 fits the file format; libjpeg, which everybody uses, stops at 65,500.
@@ -61,7 +63,7 @@ FORMATS = (
         "JPEG",
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         65_500,
-        holds=("icc_profile", "exif", "xmp", "iptc", "dpi", "comment"),
+        holds=(*USUAL, "comment"),
         options={"quality": 95, "subsampling": "4:4:4"},
     ),
     Format(

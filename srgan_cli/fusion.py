@@ -33,7 +33,7 @@ class FusedGenerator(keras.Model):
     """
 
     def __init__(self, generator: Generator, dtype: str = "float32") -> None:
-        super().__init__(trainable=False)
+        super().__init__(trainable=False, dtype="float32")  # whatever the caller has told Keras
         layer = generator.get_layer
         self.first = _freeze("float32", *_convolution(layer("first")))
         self.blocks = []

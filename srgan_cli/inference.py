@@ -7,7 +7,6 @@ from itertools import product
 import keras
 import numpy as np
 
-from srgan_cli.device import computing_in
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
 
@@ -31,8 +30,7 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
-        # But for what is asked for: whoever calls this may have told Keras otherwise.
-        with keras.device(device), computing_in("float32"):
+        with keras.device(device):
             self._fused = FusedGenerator(generator, precision)
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
@@ -49,8 +47,7 @@ class Network:
 
     @cached_property
     def _exact(self) -> FusedGenerator:
-        with computing_in("float32"):
-            return FusedGenerator(self.generator)
+        return FusedGenerator(self.generator)
 
 
 def blend(networks: Sequence[tuple[float, Network]]) -> Callable[[np.ndarray], np.ndarray]:

@@ -112,15 +112,17 @@ def read(image: Image.Image) -> Metadata:
     """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
     xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
     profile, iptc = image.info.get("icc_profile"), _iptc(image)
-    texts, is_jpeg = dict(_texts(image)), isinstance(image, JpegImagePlugin.JpegImageFile)
-    comment = image.info.get("comment") if is_jpeg else texts.get(COMMENT, "").encode(errors="replace")
+    texts = dict(_texts(image))
+    comment: Any = texts.pop(COMMENT, "").encode(errors="replace")
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        comment = image.info.get("comment")
     return Metadata(
         icc_profile=_bytes(profile),
         exif=exif,
         xmp=_bytes(xmp.encode() if isinstance(xmp, str) else xmp),
         iptc=_bytes(iptc),
         dpi=_dpi(image, exif),
-        texts=tuple((key, text) for key, text in texts.items() if key != COMMENT),
+        texts=tuple(texts.items()),
         colorimetry=_colorimetry(image),
         comment=_bytes(comment),
     )

@@ -17,6 +17,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
+from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
@@ -131,7 +132,7 @@ def build_discriminator() -> keras.Model:
 
 
 def load_generator(path: Path) -> Generator:
-    """The generator saved at `path`.
+    """The generator saved at `path`, in float32.
 
     Only numbers are read: the fields of `GeneratorConfig` from the file's JSON, and arrays into our own
     network. Nothing in the file can name code to run.
@@ -143,7 +144,8 @@ def load_generator(path: Path) -> Generator:
         with zipfile.ZipFile(path) as archive:
             saved = json.loads(archive.read("config.json"))
         config = GeneratorConfig(**{name: saved["config"][name] for name in asdict(GeneratorConfig())})
-        generator = Generator(config)
+        with computing_in("float32"):
+            generator = Generator(config)
         generator.load_weights(path)
     except FileNotFoundError:
         raise SrganError(f"{path}: there is no such file", "pass --model a name or a .keras file") from None

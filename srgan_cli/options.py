@@ -152,8 +152,6 @@ class TrainOptions(DataOptions):
         kinds, limits = get_type_hints(cls), {f.name: f.metadata["least"] for f in fields(cls)}
         checked = {}
         for name, value in values.items():
-            if value == "":  # such as a variable of a script that was never set
-                raise UsageError(f"{source}: {name} is empty", "give it a value, or leave it out")
             if name not in limits:
                 hint = "it is called start here" if name == "from" else f"known: {', '.join(limits)}"
                 raise UsageError(f"{source}: there is no option {name!r}", hint)
@@ -244,6 +242,8 @@ def choices(kind: Any) -> list[Any]:
 
 def _converted(value: Any, kind: Any, where: str) -> Any:
     (wanted,) = choices(kind)
+    if value == "":  # such as a variable of a script that was never set
+        raise UsageError(f"{where} is empty", "give it a value, or leave it out")
     if value is None and wanted is not kind:
         return None
     if get_origin(wanted) is Literal:

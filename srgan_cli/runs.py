@@ -218,14 +218,13 @@ class RunFolder:
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
             old.path.unlink()
 
-    def steps_done(self) -> dict[Stage, int]:
+    def steps_done(self, options: TrainOptions) -> dict[Stage, int]:
         """The steps of each stage up to that of the newest backup; those of past stages are all that they had."""
-        newest = self.backups()[:1]
-        if not newest:
+        newest = next(iter(self.backups()), None)
+        if newest is None:
             return {}
-        options, (backup,) = self.read_options(), newest
-        past = STAGES[: STAGES.index(backup.stage)]
-        return {**{stage: options.steps_of(stage) for stage in past}, backup.stage: backup.step}
+        past = STAGES[: STAGES.index(newest.stage)]
+        return {**{stage: options.steps_of(stage) for stage in past}, newest.stage: newest.step}
 
     def backups(self) -> list[Backup]:
         """The backups, newest first."""

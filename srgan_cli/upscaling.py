@@ -10,7 +10,7 @@ import numpy as np
 
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, images, tiling
 from srgan_cli.alpha import bleed, keep_solid
-from srgan_cli.device import choose_device, choose_precision, computing_in, is_out_of_memory
+from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network, blend
@@ -77,7 +77,7 @@ class Upscaler:
         self.tile, self._seamless, self._say = options.tile, options.seamless, say
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
-        with keras.device(self.device), computing_in("float32"):
+        with keras.device(self.device):
             generators = _generators(options)
         rest = (self.device, self.precision, options.self_ensemble, say)
         self.run_network = blend([(share, Network(generator, *rest)) for share, generator in generators])
