@@ -15,7 +15,7 @@ import typer
 from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
-from srgan_cli.files import STDOUT, check_folder, write_text
+from srgan_cli.files import STDOUT, write_text
 from srgan_cli.options import (
     DEFAULT_RUN,
     AnyDevice,
@@ -25,7 +25,7 @@ from srgan_cli.options import (
     resumed,
     with_absolute_paths,
 )
-from srgan_cli.parameters import one_parameter_per_field
+from srgan_cli.parameters import check_outputs, one_parameter_per_field, path_given
 
 app = typer.Typer(
     name="srgan",
@@ -41,7 +41,9 @@ PrecisionOption = Annotated[
     AnyPrecision, typer.Option(help="auto: half precision where the hardware computes in it, else float32.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+_path_option = partial(typer.Option, parser=path_given)
 _run_option = partial(typer.Option, rich_help_panel="Run")
+_run_path = partial(_run_option, parser=path_given)
 
 
 def _print_version(wanted: bool) -> None:
@@ -173,10 +175,10 @@ def upscale(
 @one_parameter_per_field(TrainOptions, short={"data": "-d"}, renamed={"start": "--from"})
 def train(
     output: Annotated[
-        Path | None, _run_option("--output", "-o", help="The folder to make for it.", show_default=str(DEFAULT_RUN))
+        Path | None, _run_path("--output", "-o", help="The folder to make for it.", show_default=str(DEFAULT_RUN))
     ] = None,
-    resume: Annotated[Path | None, _run_option(help="The run to go on with.")] = None,
-    config: Annotated[Path | None, _run_option(help="A TOML file of options, such as batch_size = 16.")] = None,
+    resume: Annotated[Path | None, _run_path(help="The run to go on with.")] = None,
+    config: Annotated[Path | None, _run_path(help="A TOML file of options, such as batch_size = 16.")] = None,
     debug: Annotated[bool, _run_option("--debug", help="Show tracebacks.")] = False,
     **given: Any,
 ) -> None:
@@ -216,20 +218,12 @@ def train(
         console.say(f"done: srgan upscale --model {shlex.quote(str(run.path))} photo.jpg")
 
 
-def _check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> None:
-    files = [path for path in (json, csv, report) if path]
-    if report == STDOUT or len({*map(os.path.realpath, files)}) < len(files):
-        raise UsageError("stdout takes one of --json and --csv, and so does every file", "name files for the others")
-    for path in (path for path in files if path != STDOUT):
-        check_folder(path)
-
-
 @app.command("eval")
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", "-d", help="The folder of HR pictures.")],
+    data: Annotated[Path, _path_option("--data", "-d", help="The folder of HR pictures.")],
     lr_data: Annotated[
         Path | None,
-        typer.Option(help="The folder of their LR pictures, matched by name.", show_default="made by bicubic"),
+        _path_option(help="The folder of their LR pictures, matched by name.", show_default="made by bicubic"),
     ] = None,
     model: Annotated[
         list[str],
@@ -239,9 +233,9 @@ def evaluate(
     border: Annotated[int, typer.Option(min=0, help="HR pixels that they leave out at each edge.")] = 4,
     lpips: Annotated[bool, typer.Option(help="How different pictures look.")] = True,
     per_image: Annotated[bool, typer.Option("--per-image", help="Show every picture's scores.")] = False,
-    json: Annotated[Path | None, typer.Option(help="Write the scores to this file; - for stdout.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Likewise, a line for each picture and model.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page of scores and pictures to this .html file.")] = None,
+    json: Annotated[Path | None, _path_option(help="Write the scores to this file; - for stdout.")] = None,
+    csv: Annotated[Path | None, _path_option(help="Likewise, a line for each picture and model.")] = None,
+    report: Annotated[Path | None, _path_option(help="Write a page of scores and pictures to this .html file.")] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "float32",
     debug: DebugOption = False,
@@ -256,7 +250,7 @@ def evaluate(
         from srgan_cli.released import find_lpips
 
         pairs, weights = find_pairs(data, lr_data), find_lpips() if lpips else None
-        _check_outputs(json, csv, report)
+        check_outputs(json, csv, report)
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -96,7 +96,7 @@ def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, 
     """
     if any(o.model == BICUBIC for o in options):
         raise SrganError(f"{BICUBIC} is always in the table", f"leave it out, or name a folder as ./{BICUBIC}")
-    ready_made = {o.model: _ready_made(Path(o.model), pairs) for o in options if o.model not in released()}
+    ready_made = {o.model: _ready_made(Path(o.model), pairs) for o in options if o.model not in {"", *released()}}
     return {o.model: ready_made.get(o.model) or _upscaler(o) for o in options}
 
 

@@ -1,13 +1,44 @@
-"""An options class -> the parameters of a Typer command."""
+"""What the command line's parameters are made of: an options class, and paths."""
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from srgan_cli.errors import UsageError
+from srgan_cli.files import STDOUT, check_folder
 from srgan_cli.options import choices
+
+
+def path_given(text: str) -> Path:
+    """The path that a text names; an empty one, such as a variable of a script that was never set, names none.
+
+    Raises:
+        typer.BadParameter: It is empty, which Path takes for the current folder.
+    """
+    if not text:
+        raise typer.BadParameter("it is empty; give it a value, or leave it out")
+    return Path(text)
+
+
+def check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> None:
+    """Make sure, before anything is computed, that each can be written, and none over another.
+
+    Raises:
+        SrganError: One cannot.
+        UsageError: Two are the same, or the report is stdout.
+    """
+    files = [path for path in (json, csv, report) if path]
+    if report == STDOUT:
+        raise UsageError("a report cannot be written to stdout", "name a file, such as report.html")
+    if len({*map(os.path.realpath, files)}) < len(files):
+        raise UsageError("two of --json, --csv and --report are the same", "give each a file of its own")
+    for path in (path for path in files if path != STDOUT):
+        check_folder(path)
 
 
 def one_parameter_per_field(

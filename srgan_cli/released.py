@@ -13,6 +13,8 @@ def find_weights(model: str) -> Path:
     Raises:
         SrganError: There is none.
     """
+    if not model:  # which Path takes for the current folder
+        raise SrganError("the name of the model is empty", "give it a value, or leave it out")
     path, named = Path(model), released()
     if model in named:
         return named[model]

@@ -128,6 +128,7 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Pa
         (["PHOTO", "-o", "out"], 1, "out: pictures are not written as 'a name without ending'"),
         ([""], 2, "an input is empty"),
         (["PHOTO", "-o", ""], 2, "--output is empty"),
+        (["PHOTO", "-o", "out.png", "--model", ""], 1, "the name of the model is empty"),
         (["PHOTO", "-o", "out.png", "--scale", "1e200"], 2, "--scale is 1e+200"),
         (["PHOTO", "-o", "out.png", "--width", "9" * 400], 2, "--width is too large"),
         (["PHOTO", "-o", "out.png", "--scale", "2e9"], 1, "GB of memory or more"),
@@ -253,6 +254,13 @@ def test_train_says_what_is_wrong(
 TINY = ["--filters", 8, "--residual-blocks", 1, "--hr-size", 32, "--content-loss", "mse", "--report-every", 1]
 
 
+@pytest.mark.parametrize("option", ["-o", "--resume", "--config"])
+def test_an_empty_path_is_not_the_current_folder(option: str) -> None:
+    code, stdout, stderr = in_process("train", "--data", "in", option, "")
+    assert (code, stdout) == (2, "")
+    assert "it is empty" in stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, number: int) -> None:
@@ -337,9 +345,12 @@ def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]
         (["--data", "hr", "--model", "nothing"], 1, "there is no model 'nothing'"),
         (["--data", "hr", "--json", "nowhere/a.json"], 1, "nowhere/a.json: the folder nowhere does not exist"),
         (["--data", "hr", "--report", "empty"], 1, "empty: is a folder, not a file"),
-        (["--data", "hr", "--report", "-"], 2, "stdout takes one of --json and --csv"),
-        (["--data", "hr", "--json", "-", "--csv", "-"], 2, "stdout takes one of --json and --csv"),
-        (["--data", "hr", "--json", "scores", "--csv", "./scores"], 2, "and so does every file"),
+        (["--data", "hr", "--report", "-"], 2, "a report cannot be written to stdout"),
+        (["--data", "hr", "--json", "-", "--csv", "-"], 2, "two of --json, --csv and --report are the same"),
+        (["--data", "hr", "--json", "scores", "--csv", "./scores"], 2, "--json, --csv and --report are the same"),
+        (["--data", ""], 2, "it is empty"),
+        (["--data", "hr", "--csv", ""], 2, "it is empty"),
+        (["--data", "hr", "--model", ""], 1, "the name of the model is empty"),
         (["--data", "hr", "--model", "bicubic"], 1, "bicubic is always in the table"),
         (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 71 pixels a side"),
         (["--data", "hr", "--channel", "uv"], 2, "'uv' is not one of 'y', 'rgb'"),
