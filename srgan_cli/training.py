@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -215,10 +216,16 @@ class _Training:
         options = self.options
         every, seconds = options.backup_interval()
         late = bool(seconds) and time.monotonic() - self.backed_up_at >= (seconds or 0)
-        if self.replicas.agree(due(every) or late):
+        saving, looking = (
+            self.replicas.agree(due(every) or late),
+            due(options.sample_every) or due(options.validate_every),
+        )
+        if (saving or looking) and not self.validation.is_sound(self.generator, self.discriminator, self.content):
+            raise no_number(record.stage, record.step, options.precision)  # which no loss has shown yet
+        if saving:
             self.backed_up_at = time.monotonic()
             self._back_up(model, record, must=last)  # first, since whoever stops a run may not wait for the rest
-        if due(options.sample_every) or due(options.validate_every):
+        if looking:
             self._attempt(lambda: self._look(model, record, validate=due(options.validate_every)))
         self._attempt(lambda: self.run.log(record))
         if self.summaries:
@@ -228,13 +235,7 @@ class _Training:
         self._watch_discriminator(record, record.step - step)
 
     def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
-        """Write a backup, unless the last update has spoiled the networks, which no loss has shown yet."""
-        if not self.validation.is_sound(self.generator, self.discriminator, self.content):
-            raise no_number(record.stage, record.step, self.options.precision)
-
-        def write() -> None:
-            self.run.back_up(record.stage, record.step, model.save_weights, stored_bytes(model))
-
+        write = partial(self.run.back_up, record.stage, record.step, model.save_weights, stored_bytes(model))
         if must:
             write()
         else:

@@ -323,6 +323,24 @@ def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_p
     assert all(np.isfinite(record.values["loss"]) for record in records)
 
 
+def test_no_number_stops_before_what_is_written_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, pretrain_steps=4, steps=0, backup_every="100")
+    run(replace(options, pretrain_steps=3), tmp_path / "run")
+    before = weights_of(tmp_path / "run")
+    with pytest.raises(SrganError, match="at step 4 of pretrain"):  # by that step's update, after its loss
+        run(replace(options, learning_rate=1e30), tmp_path / "run")
+    for one, other in zip(weights_of(tmp_path / "run"), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_step_whose_loss_is_no_number_is_named(options: TrainOptions, tmp_path: Path) -> None:
+    options = replace(options, pretrain_steps=8, steps=0, report_every=8, backup_every="8")
+    options = replace(options, sample_every=8, validate_every=8)
+    run(options, tmp_path / "run", after(3))
+    with pytest.raises(SrganError, match="at step 5 of pretrain"):  # the update of step 4 spoils what comes behind it
+        run(replace(options, learning_rate=1e30), tmp_path / "run")
+
+
 def test_a_full_disk_ends_nothing_but_the_last_backup(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +378,24 @@ def test_what_is_released_is_the_average(options: TrainOptions, tmp_path: Path) 
     assert np.abs(released - latest).max() > 1e-3
 
 
+def test_the_next_stage_begins_with_the_average(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def build(stage: Any, *parts: Any) -> keras.Model:
+        if stage == "adversarial":
+            released = load_generator(tmp_path / "run" / "generator.keras")  # the average, by the test above
+            compared.extend(zip(parts[1].get_weights(), released.get_weights(), strict=True))
+        return stages.build_stage(stage, *parts)
+
+    monkeypatch.setattr(training, "build_stage", build)
+    run(replace(options, steps=1, average=0.9, batch_norm="frozen", learning_rate=0.01), tmp_path / "run")
+    assert compared
+    for at_start, released in compared:
+        np.testing.assert_allclose(at_start, released, atol=1e-7)
+
+
 def test_parts_of_the_loss_count_as_asked_for(options: TrainOptions) -> None:
     hr = np.zeros((1, 32, 32, 3), np.float32)
     checkered = np.where(np.indices(hr.shape)[1:3].sum(axis=0) % 2, 0.5, -0.5).astype(np.float32)
@@ -385,6 +421,16 @@ def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
     assert (sr == 255).all()
     np.testing.assert_array_equal(hr, np.concatenate(list(images.to_pixels(validation.hr, np.dtype(np.uint8)))))
     assert 0 < np.abs(lr.astype(int) - hr).mean() < 30
+
+
+def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
+    options = replace(options, sampling="crop")
+    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    sr = np.full_like(validation.hr, 1.0)
+    sr[:, 4:-4, 4:-4] = validation.hr[:, 4:-4, 4:-4]
+    assert validation.score(sr, pixel_loss(options))["psnr"] == np.inf
+    sr[:, 4] = 1.0
+    assert validation.score(sr, pixel_loss(options))["psnr"] < np.inf
 
 
 def test_networks_take_no_more_room_than_is_looked_for(tmp_path: Path) -> None:
