@@ -381,7 +381,7 @@ def test_what_is_released_is_the_average(options: TrainOptions, tmp_path: Path) 
 def test_the_next_stage_begins_with_the_average(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared = []
+    compared: list[tuple[np.ndarray, np.ndarray]] = []
 
     def build(stage: Any, *parts: Any) -> keras.Model:
         if stage == "adversarial":
