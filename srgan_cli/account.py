@@ -79,6 +79,6 @@ class Account:
         parts = [f"{done} to do" if self._dry_run else f"{done} done"]
         parts += [f"{skipped} skipped"] if skipped else []
         parts += [f"{failed} failed"] if failed else []
-        if (self._counts.total() > 1 and len(parts) > 1) or self._dry_run:
+        if (self._counts.total() > 1 and len(parts) > 1) or skipped or self._dry_run:
             self.say(", ".join(parts))
         return not failed

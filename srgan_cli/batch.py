@@ -3,7 +3,6 @@
 import io
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from srgan_cli import formats, images
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason, remove_stale, write_stdout
 from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.images import Picture
@@ -47,9 +46,8 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
             outcome = _run(upscale, job, on_pixels)
         except SrganError as error:
             yield _done_meanwhile(job) or Outcome(job.source, job.place, job.size, error=error)
-        except MemoryError:  # while it is read, prepared or written; the network's is met where it computes
-            failure = SrganError(f"{job.source}: out of memory", "close other programs, or make it smaller")
-            yield Outcome(job.source, job.place, job.size, error=failure)
+        except MemoryError:  # while it is prepared or written; the network's is met where it computes
+            yield Outcome(job.source, job.place, job.size, error=OutOfMemoryError(job.source))
         else:
             yield replace(outcome, seconds=time.perf_counter() - started)
 
@@ -72,11 +70,7 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
         on_pixels(count)
 
     file = None if job.content is None else io.BytesIO(job.content)
-    # Files are read while others are written: only here is one of these blocks inside the other.
-    with (
-        warnings.catch_warnings(action="ignore"),
-        closing(read_frames(job.source, file, job.most_pixels)) as lr,
-    ):
+    with closing(read_frames(job.source, file, job.most_pixels)) as lr:
         sr = _enlarged(upscale, lr, job, advance, notes)
         if job.header.frames == 1:
             picture = next(sr).picture

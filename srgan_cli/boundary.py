@@ -1,5 +1,6 @@
 """Where errors and signals become exit codes."""
 
+import logging
 import os
 import signal
 import sys
@@ -61,12 +62,14 @@ def open_missing_streams() -> None:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Around the import of large libraries: silent, and ended at once by Ctrl-C and SIGTERM.
+    """Around the import of large libraries: silent then and later, and ended at once by Ctrl-C and SIGTERM.
 
     An exception in the midst of an import gets lost in C++ or comes out as another.
     """
     from srgan_cli import console
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # such as of functions made for several models
     stderr = os.dup(2)
 
     def end(_number: int, _frame: Any) -> None:

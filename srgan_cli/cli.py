@@ -3,8 +3,8 @@
 Heavy libraries are imported inside the commands, so that help and usage errors answer at once.
 """
 
-import os
 import shlex
+import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -153,7 +153,6 @@ def upscale(
         account = Account(json, quiet, dry_run, debug)
         account.start(plan)
         if plan.jobs and not dry_run:
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             with loading():
                 from srgan_cli.upscaling import Options, Upscaler
 
@@ -163,7 +162,9 @@ def upscale(
             enlarge = partial(upscaler.upscale, size=size)
             with (
                 stop_signals() as stopped,
-                console.progress(sum(job.pixels for job in plan.jobs), quiet) as advance,
+                console.progress(
+                    sum(job.pixels for job in plan.jobs), quiet or (json and sys.stdout.isatty())
+                ) as advance,
             ):
                 for outcome in batch.run_jobs(enlarge, plan.jobs, unless_stopped(advance, stopped)):
                     account.enter(outcome)
@@ -203,16 +204,16 @@ def train(
             options = TrainOptions.from_mapping(values, "options")
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with loading():
             from srgan_cli import training
             from srgan_cli.device import is_chief
+            from srgan_cli.session import Listener
 
             run.writes = is_chief()
         if not resume:
             run.refuse_existing()
         with run.held(), stop_signals() as stopped, console.training_display(options) as (line, record):
-            done = training.train(options, run, training.Listener(line, record, lambda: bool(stopped)))
+            done = training.train(options, run, Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
         console.say(f"done: srgan upscale --model {shlex.quote(str(run.path))} photo.jpg")
@@ -253,7 +254,6 @@ def evaluate(
         check_outputs(json, csv, report)
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with loading():
             from srgan_cli import evaluation, tables
             from srgan_cli.lpips import Lpips

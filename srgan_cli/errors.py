@@ -15,5 +15,16 @@ class SrganError(Exception):
         self.hint = hint
 
 
+class OutOfMemoryError(SrganError):
+    """There is too little memory for something, which says nothing against it.
+
+    Args:
+        what: Such as a file.
+    """
+
+    def __init__(self, what: object) -> None:
+        super().__init__(f"{what}: out of memory", "close other programs, or make it smaller")
+
+
 class UsageError(SrganError):
     """The command line itself makes no sense; the program exits with 2 instead of 1."""

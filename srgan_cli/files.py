@@ -46,6 +46,8 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
         if new and not special:
             _place_new(temporary, path)
         elif not special:
+            with suppress(OSError):  # there is none yet
+                shutil.copymode(path, temporary)
             temporary.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         raise SrganError(

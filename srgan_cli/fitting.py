@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from srgan_cli.data import Pairs
-from srgan_cli.device import batches_ahead, is_out_of_memory
+from srgan_cli.device import batches_ahead
 from srgan_cli.errors import SrganError
 from srgan_cli.options import Stage
 
@@ -20,15 +20,13 @@ def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[floa
     """`keras.Model.fit`: the history of its means.
 
     Raises:
-        SrganError: The pictures or the memory do not suffice.
+        SrganError: There are no pictures that can be used.
     """
     try:
         return model.fit(pairs, verbose=0, shuffle=False, callbacks=[watch]).history
     except Exception as error:
         if pairs.failure:  # raised in a thread, and wrapped by the backend
             raise pairs.failure from error
-        if is_out_of_memory(error):
-            raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
         raise
 
 

@@ -111,6 +111,8 @@ def read_frames(
         for place in count(1):
             try:
                 frame = next(frames, None)
+            except MemoryError:
+                raise
             except Exception as error:
                 what = getattr(error, "message", f"cannot be read ({reason(error)})")
                 if count_frames(image) > 1:

@@ -4,7 +4,6 @@ A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only place
 numbers and back.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from srgan_cli.exif import orientation
 from srgan_cli.files import reason, replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import MOST_PIXELS, load, open_picture, refuse_unsupported, without_pixels
+from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_unsupported, without_pixels
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()
@@ -135,7 +134,7 @@ def from_pil(image: Image.Image) -> Picture:
 
 
 def _from_pil(image: Image.Image) -> Picture:
-    load(image)
+    image.load()
     array, note = modes.to_channels(image)
     said = metadata.read(image)
     if modes.drops_profile(image.mode):
@@ -249,9 +248,7 @@ def encode(picture: Picture, kind: Format, file: BinaryIO) -> tuple[str, ...]:
     pixels = to_array(picture)
     kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind, grey=pixels.shape[-1] < 3)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities in EXIF
-            return lost + encoding.encode(pixels, kept, kind, file)
+        return lost + encoding.encode(pixels, kept, kind, file)
     except (OSError, RuntimeError, MemoryError):
         raise
     except Exception as error:  # Pillow's encoders raise whatever does not suit them

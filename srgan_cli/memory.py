@@ -29,23 +29,22 @@ def needed(header: Header, size: Size, kind: Format, windows: int = LARGEST_WIND
     """The most bytes that the program has while it enlarges a picture.
 
     Args:
-        header: Of the picture; of several pages the largest counts.
+        header: Of the picture; of several pages the one that takes most counts.
         size: Of the result.
         kind: The format that it is written in.
-        windows: The most that the network is given.
+        windows: The most that the network is given, which it keeps until the program ends.
     """
-    width, height = max(header.sizes, key=lambda page: page[0] * page[1])
-    largest = replace(header, width=width, height=height)
-    takes = PROGRAM + min(of_windows(largest, size), windows) + of_pictures(largest, size, kind)
-    if header.frames > 1:  # the one before is kept, and what an animation shows
-        takes += (width * height + 2 * math.prod(size.of(height, width))) * _channels(header) * _depth(header)
+    pages = (replace(header, width=width, height=height) for width, height in set(header.sizes))
+    return PROGRAM + max(_of_page(page, size, kind, windows) for page in pages)
+
+
+def _of_page(page: Header, size: Size, kind: Format, windows: int) -> int:
+    last_pass = SCALE ** (2 * size.passes(page.height, page.width) - 2) * page.height * page.width
+    takes = min(last_pass * PER_WINDOW_PIXEL, windows) + of_pictures(page, size, kind)
+    if page.frames > 1:  # the one before is kept, and what an animation shows
+        pixels = page.width * page.height + 2 * math.prod(size.of(page.height, page.width))
+        takes += pixels * _channels(page) * _depth(page)
     return takes
-
-
-def of_windows(header: Header, size: Size) -> int:
-    """What the network takes, and keeps until the program ends."""
-    last = SCALE ** (2 * size.passes(header.height, header.width) - 2) * header.height * header.width
-    return min(last * PER_WINDOW_PIXEL, LARGEST_WINDOWS)
 
 
 def of_pictures(header: Header, size: Size, kind: Format) -> int:

@@ -7,7 +7,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedI
 
 from srgan_cli import metadata, modes, sixteen
 from srgan_cli.encoding import PNG_SIGNATURE
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import FORMATS
 
@@ -27,7 +27,6 @@ MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
 NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
 TILE_WIDTH, TILE_LENGTH, SUB_IFDS = 322, 323, 330
 SCALED_BY = {"L;2": 85, "L;4": 17}
-INTERLACE_METHOD = 28  # where it stands in a PNG
 MISLEADING = ("transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image")
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -49,21 +48,22 @@ def open_picture(
         SrganError: There is no picture that is supported, or something went wrong inside the `with`.
     """
     try:
-        with warnings.catch_warnings(), _PILLOWS_LIMIT.raised_to(most_pixels):
-            warnings.simplefilter("ignore")  # of sizes below the limit, and of oddities in EXIF
-            # By an open file, since what Pillow maps into memory by its name is not turned as EXIF says.
-            with (
-                nullcontext(file) if file else path.open("rb") as opened,
-                Image.open(opened, formats=_readable_formats()) as image,
-            ):
-                _mend_png(image)
-                if several:
-                    modes.refuse_unsupported(image.mode)
-                else:
-                    refuse_unsupported(image)
-                refuse_absurd_tiles(image)
-                _refuse_raw(image)
-                yield image
+        # By an open file, since what Pillow maps into memory by its name is not turned as EXIF says.
+        with (
+            _PILLOWS_LIMIT.raised_to(most_pixels),
+            nullcontext(file) if file else path.open("rb") as opened,
+            Image.open(opened, formats=_readable_formats()) as image,
+        ):
+            _mend_png(image)
+            if several:
+                modes.refuse_unsupported(image.mode)
+            else:
+                refuse_unsupported(image)
+            refuse_absurd_tiles(image)
+            _refuse_raw(image)
+            yield image
+    except MemoryError as error:
+        raise OutOfMemoryError(path) from error
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
     except FileNotFoundError:
@@ -145,45 +145,29 @@ def _refuse_raw(image: ImageFile.ImageFile) -> None:
 
 
 def _mend_png(image: ImageFile.ImageFile) -> None:
-    """Put right what Pillow takes wrongly from a PNG: texts called like its own names, transparent grey of few bits.
-
-    Raises:
-        SrganError: A text hides what the file says itself.
-    """
-    if not isinstance(image, PngImagePlugin.PngImageFile):
-        return
-    texts = _drop_misleading_texts(image)
-    if texts:
-        _refuse_hidden(image, texts)
-    if image.tile and "bbox" in texts:
-        image.tile = [image.tile[0]._replace(extents=(0, 0, *image.size))]
-    raw_mode = str(image.tile[0].args) if image.tile else ""
-    factor = next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
-    if isinstance(image.info.get("transparency"), int):
-        image.info["transparency"] *= factor  # as Pillow does with the pixels
+    """Give the transparent grey of a PNG of few bits the value that Pillow gives the pixels."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and isinstance(image.info.get("transparency"), int):
+        raw_mode = str(image.tile[0].args) if image.tile else ""
+        image.info["transparency"] *= next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
 
 
-def _refuse_hidden(image: PngImagePlugin.PngImageFile, texts: list[str]) -> None:
-    assert image.fp is not None
-    kept = _copy_without_pixels(image.fp)
-    if kept[INTERLACE_METHOD] or b"tRNS" in kept or b"acTL" in kept:
-        what = f"has a text called {' and one called '.join(texts)}, for which it cannot be read"
-        raise SrganError(what, "take the text out, or save the picture anew")
+@cache
+def _let_pillow_keep_texts_apart() -> None:
+    """Tell Pillow that a PNG's texts say nothing of the picture, whatever they are called."""
+    for name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
+        setattr(PngImagePlugin.PngStream, name, _leaving_info(getattr(PngImagePlugin.PngStream, name)))
 
 
-def load(image: Image.Image) -> None:
-    """Decode an opened picture, and keep what texts behind a PNG's pixels are called from hiding what it has said."""
-    said = dict(image.info)
-    image.load()
-    image.info |= {name: said[name] for name in _drop_misleading_texts(image) if name in said}
+def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
+    def read(stream: PngImagePlugin.PngStream, *place: int) -> bytes:
+        said = {name: stream.im_info[name] for name in MISLEADING if name in stream.im_info}
+        content = read_text(stream, *place)
+        for name in MISLEADING:
+            stream.im_info.pop(name, None)
+        stream.im_info.update(said)
+        return content
 
-
-def _drop_misleading_texts(image: Image.Image) -> list[str]:
-    """Take texts that Pillow would take for the picture's own out of what it says of it; their names."""
-    names = [name for name in MISLEADING if isinstance(image.info.get(name), str)]
-    for name in names:
-        del image.info[name]
-    return names
+    return read
 
 
 @cache
@@ -200,8 +184,10 @@ def _silence_decoders() -> None:
 def _readable_formats() -> list[str]:
     """Pillow's names, after what it does not read by itself was added."""
     _silence_decoders()
+    warnings.filterwarnings("ignore", module="PIL")  # of sizes below the limit, and of oddities in EXIF
     sixteen.let_pillow_open_grey_with_alpha()
     metadata.let_pillow_read_cicp()
+    _let_pillow_keep_texts_apart()
     with suppress(ImportError):
         import pillow_heif
 

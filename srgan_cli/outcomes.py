@@ -40,12 +40,8 @@ class Outcome:
     memory: int | None = None
 
     def __str__(self) -> str:
-        """One line for people."""
-        if self.error:
-            return f"{self.source}: failed"
+        """One line for people, of what is done or to do."""
         line = f"{self.source} -> {self.target}"
-        if self.skipped:
-            return f"{line} is there already"
         if self.sr_size:
             line += " {}x{}".format(*self.sr_size)
         if self.frames and self.frames > 1:

@@ -83,8 +83,9 @@ class RunFolder:
         Raises:
             SrganError: There is a run already, or a file that it would replace, or no folder can be made here.
         """
-        names = (self._config.name, self._log.name, "generator.keras", "discriminator.keras") if self.writes else ()
-        there = [name for name in names if (self.path / name).exists()]
+        files = self._config, self._log, self.path / "generator.keras", self.path / "discriminator.keras"
+        there = [file.name for file in files if self.writes and file.exists()]
+        there += [backup.path.name for backup in self.backups() if self.writes]
         if self._config.name in there and self._backups.is_dir():
             resume = shlex.quote(str(self.path))
             raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")

@@ -1,52 +1,32 @@
 """Training: stages of ordinary `keras.Model.fit`, which can be stopped at any moment and resumed.
 
-It goes in intervals of at most `report_every` steps, each one call of `fit`: between them everything is in a consistent
-state on every backend, and that is where reports, samples, validations and backups are written.
+A stage goes in intervals of at most `report_every` steps, each one call of `fit`: between them everything is in a
+consistent state on every backend, and that is where reports, samples, validations and backups are written.
 """
 
 import math
 import shlex
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from contextlib import nullcontext
 from typing import Any
 
 import keras
 from keras import ops
 from PIL import Image
 
-from srgan_cli.data import Pairs, Pictures, settle_sampling
-from srgan_cli.device import Replicas, computing_in, replicated
+from srgan_cli.data import Pairs
+from srgan_cli.device import computing_in, is_out_of_memory, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.fitting import Watch, fit, no_number
-from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
-from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, Stage, TrainOptions
-from srgan_cli.released import find_weights
 from srgan_cli.runs import Backup, Record, RunFolder
-from srgan_cli.stages import build_stage, stage_losses, stored_bytes
+from srgan_cli.session import Listener, Session
+from srgan_cli.stages import build_stage, stored_bytes
 from srgan_cli.summaries import Summaries
-from srgan_cli.validation import Validation
 
 COLLAPSED, COLLAPSED_STEPS = 0.002, 500  # a discriminator loss below the one for longer than the other
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who is told what happens, and asked whether to stop.
-
-    Attributes:
-        line: Given a sentence about what is decided or noteworthy.
-        record: Given every report.
-        stop: Asked after every step; training ends cleanly, with a backup, when it says so.
-    """
-
-    line: Callable[[str], None]
-    record: Callable[[Record], None] = lambda _: None
-    stop: Callable[[], bool] = lambda: False
 
 
 def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
@@ -61,240 +41,224 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
         Whether all steps were done; False if the listener stopped it.
 
     Raises:
-        SrganError: The data, the weights or the run cannot be used, or the loss is no longer a number.
+        SrganError: The data, the weights or the run cannot be used, the loss is no longer a number, or memory runs out.
     """
     keras.utils.set_random_seed(options.seed % 2**32)
-    with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
-        training = _Training(options, run, listener, replicas)
-        return all(training.run_stage(stage) for stage in STAGES)
+    try:
+        with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
+            session = Session(options, run, listener, replicas)
+            return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
+        raise
 
 
-class _Training:
-    """What the stages share: the networks, the pictures and the run."""
+def _has_work(session: Session, stage: Stage) -> bool:
+    """Whether a stage is in the plan and not yet over."""
+    newest = next(iter(session.run.backups()), None)
+    if newest and newest.stage == stage:
+        return True
+    over = newest is not None and STAGES.index(newest.stage) > STAGES.index(stage)
+    return not over and session.options.steps_of(stage) > 0
 
-    def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, replicas: Replicas) -> None:
-        self.run, self.listener, self.replicas = run, listener, replicas
-        self.pictures = Pictures(options.data, int(options.cache * 2**30))
-        self.named: set[str] = set()
-        options = replace(options, sampling=settle_sampling(options, self.pictures, listener.line))
-        self.discriminator = build_discriminator()  # before what draws seeds and is left out on resume
-        start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
-        if start:
-            options = replace(options, **asdict(start.settings))
-        self.options = options
-        with computing_in(options.generator_precision or options.precision):
-            self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
-        if start:
-            self.generator.set_weights(start.get_weights())
-        self._start_discriminator()
-        synchronized = replicas.synchronized > 1
-        for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
-            norm.synchronized = synchronized  # replicas see one batch together
-        self.validation = Validation(self.options, self.pictures, self.generator)
-        self._name_unusable()
-        self.losses = stage_losses(options)
-        self.collapsed_for, self.backed_up_at = 0, time.monotonic()
 
-    def run_stage(self, stage: Stage) -> bool:
-        """Do what is left of a stage. False if it was stopped."""
-        newest = [backup.stage for backup in self.run.backups()[:1]]
-        over = newest and STAGES.index(newest[0]) > STAGES.index(stage)
-        if over or (newest != [stage] and not self.options.steps_of(stage)):
-            return True
-        self.content = self.losses[stage]
-        model = self._build(stage)
-        step = self._restore(model, stage)
-        self.generator.split_tail()
-        self.run.prepare(self.options)
-        self._attempt(lambda: self.run.forget_after(stage, step))
-        self.best = self._measure_best(stage, step)
-        self.summaries: Summaries | None = None
-        self._attempt(lambda: self._open_summaries(self._global_step(stage, step)))
-        while step < self.options.steps_of(stage):
-            record = self._run_interval(model, stage, step, self.options.end_of_interval(stage, step))
-            at_end = record.step == self.options.steps_of(stage)
-            stopped = self.replicas.agree(self.listener.stop()) and not at_end
-            self._write_down(model, record, step, last=stopped or at_end)
-            step = record.step
+class _StageRun:
+    """One stage, from its newest backup to its end."""
+
+    def __init__(self, session: Session, stage: Stage) -> None:
+        self._session, self._stage, self._content = session, stage, session.losses[stage]
+        self._options, self._run = session.options, session.run
+        self._steps = self._options.steps_of(stage)
+        self._steps_before = sum(self._options.steps_of(before) for before in STAGES[: STAGES.index(stage)])
+        self._model = self._build()
+        self._step = self._restore()
+        session.generator.split_tail()
+        self._run.prepare(self._options)
+        self._summaries: Summaries | None = None
+        with session.forgiving():
+            self._run.forget_after(stage, self._step)
+        with session.forgiving():
+            self._open_summaries()
+        self._best = self._measure_best()
+        self._collapsed_for, self._backed_up_at = 0, time.monotonic()
+
+    def finish(self) -> bool:
+        """Do what is left of it. False if it was stopped."""
+        session = self._session
+        while self._step < self._steps:
+            record = self._run_interval()
+            at_end = record.step == self._steps
+            stopped = session.replicas.agree(session.listener.stop()) and not at_end
+            self._write_down(record, last=stopped or at_end)
+            self._step = record.step
             if stopped:
-                resume = shlex.quote(str(self.run.path))
-                self.listener.line(f"stopped after step {step} of {stage}; go on with --resume {resume}")
+                resume = shlex.quote(str(self._run.path))
+                session.listener.line(
+                    f"stopped after step {record.step} of {self._stage}; go on with --resume {resume}"
+                )
                 return False
-        if self.replicas.machines == 1 and step not in self.run.validated_steps(stage):  # it was killed before that
-            record = Record(stage, step, {})
-            self._attempt(lambda: self._look(model, record, validate=True))
-            self._attempt(lambda: self.run.log(record))
-        self._put_averages(model)
-        model.optimizer = None  # else the next stage's backups would hold it
-        if self.summaries:
-            self._attempt(self.summaries.close)
+        self._make_up_for_validation()
+        self._put_averages()
+        self._model.optimizer = None  # else the next stage's backups would hold it
+        if self._summaries:
+            with session.forgiving():
+                self._summaries.close()
         return True
 
-    def _start_discriminator(self) -> None:
-        """Take over that of the run that was started from, as long as there are no backups of one."""
-        options, backups = self.options, self.run.backups()
-        needed = options.discriminator_steps or options.steps
-        if not (options.start and needed) or (backups and backups[0].stage != "pretrain"):
-            return
-        try:
-            beside = find_weights(options.start).with_name("discriminator.keras")
-        except SrganError:
-            return  # deleted since this run began
-        if beside.is_file():
-            load_discriminator(self.discriminator, beside)
-            self.listener.line(f"the discriminator starts from {beside}")
-
-    def _open_summaries(self, step: int) -> None:
-        if self.run.writes:
-            self.summaries = Summaries(self.run.path / "logs", step + 1, self.generator, self.discriminator)
-
-    def _name_unusable(self) -> None:
-        """Say which pictures were left out, each once."""
-        for pictures in (self.pictures, self.validation.pictures):
-            for name, why in list(pictures.unusable.items()):  # threads may still add to them
-                if name not in self.named:
-                    self.named.add(name)
-                    self.listener.line(f"left out: {why} ({len(self.named)} so far)")
-
-    def _build(self, stage: Stage) -> keras.Model:
-        model = build_stage(stage, self.options, self.generator, self.discriminator, self.content)
-        if stage == "pretrain":
+    def _build(self) -> keras.Model:
+        session = self._session
+        model = build_stage(self._stage, self._options, session.generator, session.discriminator, self._content)
+        if self._stage == "pretrain":
             # Else Keras builds its loss in the first `fit` with a batch that, on JAX, it then puts behind the others.
-            hr = self.validation.hr[:1]
+            hr = session.validation.hr[:1]
             model.compute_loss(y=hr, y_pred=hr)
         return model
 
-    def _restore(self, model: keras.Model, stage: Stage) -> int:
-        """Load the newest backup of a stage that can be read; its step, 0 if there is no backup."""
-        backups = [backup for backup in self.run.backups() if backup.stage == stage]
-        step = next((backup.step for backup in backups if self._load(model, backup)), 0)
+    def _restore(self) -> int:
+        """Load the newest backup that can be read; its step, 0 if there is no backup."""
+        backups = [backup for backup in self._run.backups() if backup.stage == self._stage]
+        step = next((backup.step for backup in backups if self._load(backup)), 0)
         if backups and not step:
             damaged = ", ".join(str(backup.path) for backup in backups)
             raise SrganError(
-                f"{self.run.path}: no backup of stage {stage} can be read",
+                f"{self._run.path}: no backup of stage {self._stage} can be read",
                 f"delete {damaged} and --resume to go on from what was before them, or start a new run",
             )
         return step
 
-    def _load(self, model: keras.Model, backup: Backup) -> bool:
+    def _load(self, backup: Backup) -> bool:
+        line = self._session.listener.line
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message="Skipping variable loading")
-                model.load_weights(backup.path)
+                self._model.load_weights(backup.path)
         except Exception as error:  # noqa: BLE001 (HDF5 and Keras each report a damaged file in their own ways)
-            self.listener.line(f"{backup.path} cannot be read ({reason(error)}); trying the one before")
+            line(f"{backup.path} cannot be read ({reason(error)}); trying the one before")
             return False
-        self.listener.line(f"resumed after step {backup.step} of {backup.stage}")
+        line(f"resumed after step {backup.step} of {backup.stage}")
         return True
 
-    def _global_step(self, stage: Stage, step: int) -> int:
-        return step + sum(self.options.steps_of(before) for before in STAGES[: STAGES.index(stage)])
+    def _open_summaries(self) -> None:
+        if self._run.writes:
+            networks = self._session.generator, self._session.discriminator
+            self._summaries = Summaries(self._run.path / "logs", self._steps_before + self._step + 1, *networks)
 
-    def _run_interval(self, model: keras.Model, stage: Stage, step: int, until: int) -> Record:
+    def _measure_best(self) -> float:
+        """The validation loss of the best so far; anew, since what it is measured by may have changed."""
+        # What is behind the step may be forgotten by one machine only, and measuring takes all of them.
+        if not any(validated <= self._step for validated in self._run.validated_steps(self._stage)):
+            return math.inf
+        return self._session.validation.measure(self._run.path / "best" / "generator.keras", self._content)
+
+    def _run_interval(self) -> Record:
         """One `fit`."""
-        pairs = Pairs(self.pictures, self.options, self._global_step(stage, step), self._global_step(stage, until))
+        session, options, step = self._session, self._options, self._step
+        until = options.end_of_interval(self._stage, step)
+        pairs = Pairs(session.pictures, options, self._steps_before + step, self._steps_before + until)
         # Several machines have to stop at the same step, so there only the end of an interval will do.
-        watch = Watch(pairs, self.listener.stop if self.replicas.machines == 1 else lambda: False)
-        history = fit(model, pairs, watch)
-        self._name_unusable()
+        watch = Watch(pairs, session.listener.stop if session.replicas.machines == 1 else lambda: False)
+        history = fit(self._model, pairs, watch)
+        seconds = watch.seconds
+        session.name_unusable()
         if watch.broken_at:
-            raise no_number(stage, step + watch.broken_at, self.options.precision)
+            raise no_number(self._stage, step + watch.broken_at, options.precision)
         values = {
-            "learning_rate": float(ops.convert_to_numpy(model.optimizer.learning_rate)),
-            "images_per_second": watch.steps * self.options.batch_size / watch.seconds,
-            "wait_share": watch.waited / watch.seconds,
+            "learning_rate": float(ops.convert_to_numpy(self._model.optimizer.learning_rate)),
+            "images_per_second": watch.steps * options.batch_size / seconds,
+            "wait_share": watch.waited / seconds,
             **{name: float(numbers[-1]) for name, numbers in history.items()},
         }
-        return Record(stage, step + watch.steps, values)
+        return Record(self._stage, step + watch.steps, values)
 
-    def _write_down(self, model: keras.Model, record: Record, step: int, last: bool) -> None:
-        """Report; sample, validate and back up where due; a full disk is said, only the last backup must succeed."""
+    def _write_down(self, record: Record, last: bool) -> None:
+        """Report; sample, validate and back up where due; only the last backup must succeed."""
 
         def due(every: int | None) -> bool:
-            return last or (every is not None and record.step // every > step // every)
+            return last or (every is not None and record.step // every > self._step // every)
 
-        options = self.options
+        session, options = self._session, self._options
         every, seconds = options.backup_interval()
-        late = bool(seconds) and time.monotonic() - self.backed_up_at >= (seconds or 0)
-        saving, looking = (
-            self.replicas.agree(due(every) or late),
-            due(options.sample_every) or due(options.validate_every),
-        )
-        if (saving or looking) and not self.validation.is_sound(self.generator, self.discriminator, self.content):
+        late = bool(seconds) and time.monotonic() - self._backed_up_at >= (seconds or 0)
+        saving = session.replicas.agree(due(every) or late)
+        looking = due(options.sample_every) or due(options.validate_every)
+        if (saving or looking) and not session.validation.is_sound(
+            session.generator, session.discriminator, self._content
+        ):
             raise no_number(record.stage, record.step, options.precision)  # which no loss has shown yet
-        if saving:
-            self.backed_up_at = time.monotonic()
-            self._back_up(model, record, must=last)  # first, since whoever stops a run may not wait for the rest
+        if saving:  # first, since whoever stops a run may not wait for the rest
+            self._backed_up_at = time.monotonic()
+            with nullcontext() if last else session.forgiving():
+                self._run.back_up(record.stage, record.step, self._model.save_weights, stored_bytes(self._model))
         if looking:
-            self._attempt(lambda: self._look(model, record, validate=due(options.validate_every)))
-        self._attempt(lambda: self.run.log(record))
-        if self.summaries:
-            summaries, global_step = self.summaries, self._global_step(record.stage, record.step)
-            self._attempt(lambda: summaries.scalars(global_step, record.values))
-        self.listener.record(record)
-        self._watch_discriminator(record, record.step - step)
+            with session.forgiving():
+                self._look(record, validate=due(options.validate_every))
+        with session.forgiving():
+            self._run.log(record)
+        if self._summaries:
+            with session.forgiving():
+                self._summaries.scalars(self._steps_before + record.step, record.values)
+        session.listener.record(record)
+        self._watch_discriminator(record)
 
-    def _back_up(self, model: keras.Model, record: Record, must: bool) -> None:
-        write = partial(self.run.back_up, record.stage, record.step, model.save_weights, stored_bytes(model))
-        if must:
-            write()
-        else:
-            self._attempt(write)
-
-    def _attempt(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except SrganError as error:
-            self.listener.line(f"warning: {error.message}; training goes on")
-
-    def _look(self, model: keras.Model, record: Record, validate: bool) -> None:
+    def _look(self, record: Record, validate: bool) -> None:
         """Write a sample sheet; when validating also the scores and both networks."""
-        self.validation.release(self._averaged_weights(model))
-        sr = self.validation.enlarge()
-        sheet = self.validation.sheet(sr)
-        name = f"samples/{record.stage}_{record.step:06d}.png"
-        self.run.write(name, lambda path: Image.fromarray(sheet).save(path, "PNG"))
-        if self.summaries:
-            self.summaries.sheet(self._global_step(record.stage, record.step), sheet)
-        if validate:
-            record.values.update(self.validation.score(sr, self.content))
+        session, validation = self._session, self._session.validation
+        validation.release(self._averaged_weights())
+        sr = validation.enlarge()
+        better = False
+        if (
+            validate
+        ):  # before anything is written, since a full disk must not keep one of several machines from agreeing
+            record.values.update(validation.score(sr, self._content))
             alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
-            best = self.replicas.agree(alone or record.values["validation"] < self.best)
-            generator, discriminator = self.validation.released, self.discriminator
-            for folder in ("", "best/")[: 1 + best]:
-                self.run.write(f"{folder}generator.keras", generator.save, stored_bytes(generator))
-                if record.stage != "pretrain":  # where it has learned nothing yet
-                    self.run.write(f"{folder}discriminator.keras", discriminator.save, stored_bytes(discriminator))
-            self.best = min(self.best, record.values["validation"])
+            better = session.replicas.agree(alone or record.values["validation"] < self._best)
+        sheet = validation.sheet(sr)
+        name = f"samples/{record.stage}_{record.step:06d}.png"
+        self._run.write(name, lambda path: Image.fromarray(sheet).save(path, "PNG"))
+        if self._summaries:
+            self._summaries.sheet(self._steps_before + record.step, sheet)
+        if validate:
+            self._write_networks(["", "best/"][: 1 + better])
+            self._best = min(self._best, record.values["validation"])
 
-    def _measure_best(self, stage: Stage, step: int) -> float:
-        """The validation loss of the best of a stage so far; anew, since what it is measured by may have changed."""
-        # What is behind the step may be forgotten by one machine only, and measuring takes all of them.
-        if not any(validated <= step for validated in self.run.validated_steps(stage)):
-            return math.inf
-        return self.validation.measure(self.run.path / "best" / "generator.keras", self.content)
+    def _write_networks(self, folders: list[str]) -> None:
+        generator, discriminator = self._session.validation.released, self._session.discriminator
+        for folder in folders:
+            self._run.write(f"{folder}generator.keras", generator.save, stored_bytes(generator))
+            if self._stage != "pretrain":  # where it has learned nothing yet
+                self._run.write(f"{folder}discriminator.keras", discriminator.save, stored_bytes(discriminator))
 
-    def _averaged_weights(self, model: keras.Model) -> list[Any]:
+    def _make_up_for_validation(self) -> None:
+        """Validate the end of the stage if the program was killed before that."""
+        session, record = self._session, Record(self._stage, self._step, {})
+        if session.replicas.machines == 1 and self._step not in self._run.validated_steps(self._stage):
+            with session.forgiving():
+                self._look(record, validate=True)
+            with session.forgiving():
+                self._run.log(record)
+
+    def _averaged_weights(self) -> list[Any]:
         """The generator's weights as they would be released; the networks are left as they are."""
-        kept = model.get_weights()
-        self._put_averages(model)
-        weights = self.generator.get_weights()
-        model.set_weights(kept)
+        kept = self._model.get_weights()
+        self._put_averages()
+        weights = self._session.generator.get_weights()
+        self._model.set_weights(kept)
         return weights
 
-    def _put_averages(self, model: keras.Model) -> None:
-        adam = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it in loss scaling
+    def _put_averages(self) -> None:
+        adam = getattr(self._model.optimizer, "inner_optimizer", self._model.optimizer)  # float16 wraps it
         if adam.use_ema:
-            adam.put_averages_into(model.trainable_variables)
+            adam.put_averages_into(self._model.trainable_variables)
 
-    def _watch_discriminator(self, record: Record, steps: int) -> None:
+    def _watch_discriminator(self, record: Record) -> None:
         """Warn once when the discriminator has been right about everything for long."""
-        before = self.collapsed_for
+        before = self._collapsed_for
         collapsed = record.stage == "adversarial" and record.values.get("d_loss", math.inf) < COLLAPSED
-        self.collapsed_for = before + steps if collapsed else 0
-        if before < COLLAPSED_STEPS <= self.collapsed_for:
-            self.listener.line(
-                f"warning: the discriminator's loss has been at zero for {self.collapsed_for} steps, so the generator"
+        self._collapsed_for = before + record.step - self._step if collapsed else 0
+        if before < COLLAPSED_STEPS <= self._collapsed_for:
+            self._session.listener.line(
+                f"warning: the discriminator's loss has been at zero for {self._collapsed_for} steps, so the generator"
                 " learns nothing from it; start again with more --pretrain-steps, fewer --discriminator-steps, a lower"
                 " --learning-rate, or a larger --batch-size"
             )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -119,6 +120,18 @@ def test_running_out_of_memory_does_not_stop_the_others() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_running_out_of_memory_while_reading_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(_: object) -> tuple[np.ndarray, str]:
+        raise MemoryError
+
+    jobs = plan().jobs
+    monkeypatch.setattr("srgan_cli.modes.to_channels", exhaust)
+    errors = [outcome.error for outcome in run_jobs(enlarge, jobs)]
+    assert [error and error.message for error in errors] == ["in/a.jpg: out of memory", "in/deep/b.png: out of memory"]
+    assert all(error and "damaged" not in error.hint for error in errors)
+
+
+@pytest.mark.usefixtures("folder")
 def test_running_out_of_memory_while_writing_is_not_the_formats_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(*_: object) -> tuple[str, ...]:
         raise MemoryError
@@ -142,6 +155,14 @@ def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     files.write_text(Path(os.devnull), "scores")
     assert not Path(os.devnull).is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "pipe"]
+
+
+def test_who_may_read_a_file_stays_when_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    path.touch()
+    path.chmod(0o640)
+    files.write_text(path, "scores")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("scores", 0o640)
 
 
 @pytest.mark.usefixtures("folder")

@@ -101,6 +101,11 @@ def test_default_names_and_overwrite(small: Path) -> None:
     assert result.stat().st_mtime_ns > before
 
 
+def test_one_picture_that_is_there_already_is_said(small: Path) -> None:
+    small.with_name("[x4] small_x4.png").touch()
+    assert in_process("upscale", small, "--skip-existing") == (0, "", "0 done, 1 skipped\n")
+
+
 def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Path) -> None:
     (small.parent / "bad.png").write_bytes(b"no picture")
     truncated = small.parent / "truncated.png"

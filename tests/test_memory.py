@@ -46,6 +46,12 @@ def test_grey_takes_less_and_a_small_picture_only_its_own_window() -> None:
     assert memory.needed(replace(LARGE, width=8, height=8), Size(), PNG) < 1.02 * memory.PROGRAM
 
 
+def test_a_further_page_takes_nothing_away() -> None:
+    page = Header(1000, 1000, transparent=False, sixteen_bits=False)
+    two, size = replace(page, others=((2100, 600),)), Size(width=8000)
+    assert memory.needed(two, size, SUFFIXES[".tif"]) >= memory.needed(page, size, SUFFIXES[".tif"])
+
+
 def machine(root: Path, files: dict[str, str]) -> int | None:
     """What is available where the system's files have these contents."""
     for name, content in files.items():

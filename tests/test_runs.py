@@ -55,6 +55,14 @@ def test_files_that_a_run_would_replace_are_left_alone(tmp_path: Path, name: str
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_backups_that_were_left_are_not_gone_on_with_unasked(run: RunFolder) -> None:
+    run.back_up("pretrain", 20, lambda path: path.write_text("state"))
+    for name in ("config.json", "log.csv"):
+        (run.path / name).unlink()
+    with pytest.raises(SrganError, match=r"holds pretrain-00000020.weights.h5 already"):
+        run.refuse_existing()
+
+
 def test_a_row_that_was_cut_off_is_no_row(run: RunFolder) -> None:
     assert run.validated_steps("pretrain") == [40]
     log = run.path / "log.csv"

@@ -28,7 +28,7 @@ LAYERS = (
         "stages",
         "summaries",
     },
-    {"upscaling", "batch", "validation", "training", "evaluation", "tables", "report"},
+    {"upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
     {"console", "account", "boundary", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (

@@ -41,7 +41,8 @@ from srgan_cli.model import (
 from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.runs import Record, RunFolder
-from srgan_cli.training import Listener, train
+from srgan_cli.session import Listener
+from srgan_cli.training import train
 from srgan_cli.validation import Validation
 
 SMALL: dict[str, Any] = {
@@ -339,6 +340,19 @@ def test_the_step_whose_loss_is_no_number_is_named(options: TrainOptions, tmp_pa
     run(options, tmp_path / "run", after(3))
     with pytest.raises(SrganError, match="at step 5 of pretrain"):  # the update of step 4 spoils what comes behind it
         run(replace(options, learning_rate=1e30), tmp_path / "run")
+
+
+def test_running_out_of_memory_between_steps_is_one_sentence(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(Validation, "enlarge", exhaust)
+    with pytest.raises(SrganError, match="out of memory") as caught:
+        run(options, tmp_path / "run")
+    assert "--batch-size" in caught.value.hint
+    assert RunFolder(tmp_path / "run").backups()
 
 
 def test_a_full_disk_ends_nothing_but_the_last_backup(

@@ -1,0 +1,105 @@
+"""What the stages of a training share: the networks, the pictures and the run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+
+from srgan_cli.data import Pictures, settle_sampling
+from srgan_cli.device import Replicas, computing_in
+from srgan_cli.errors import SrganError
+from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
+from srgan_cli.optimization import batch_norms
+from srgan_cli.options import TrainOptions
+from srgan_cli.released import find_weights
+from srgan_cli.runs import Record, RunFolder
+from srgan_cli.stages import stage_losses
+from srgan_cli.validation import Validation
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what happens, and asked whether to stop.
+
+    Attributes:
+        line: Given a sentence about what is decided or noteworthy.
+        record: Given every report.
+        stop: Asked after every step; training ends cleanly, with a backup, when it says so.
+    """
+
+    line: Callable[[str], None]
+    record: Callable[[Record], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
+
+
+class Session:
+    """What a program has while it trains.
+
+    Args:
+        options: As the run's `config.json` has them.
+        run: Where everything is written; with backups, networks are not started from others.
+        listener: Who is told.
+        replicas: What computes.
+
+    Attributes:
+        options: With what was found out: how pictures become squares, and the size of the generator.
+        pictures: To train on.
+        generator: Trained.
+        discriminator: Trained.
+        validation: What is released, on fixed squares.
+        losses: Of the stages.
+
+    Raises:
+        SrganError: The pictures or the weights cannot be used.
+    """
+
+    def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, replicas: Replicas) -> None:
+        self.run, self.listener, self.replicas = run, listener, replicas
+        self.pictures = Pictures(options.data, int(options.cache * 2**30))
+        self._named: set[str] = set()
+        options = replace(options, sampling=settle_sampling(options, self.pictures, listener.line))
+        # First, since it draws random seeds, and loading another generator, which is left out on resume, draws more.
+        self.discriminator = build_discriminator()
+        start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
+        if start:
+            options = replace(options, **asdict(start.settings))
+        self.options = options
+        with computing_in(options.generator_precision or options.precision):
+            self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
+        if start:
+            self.generator.set_weights(start.get_weights())
+        self._start_discriminator()
+        for norm in batch_norms(self.generator) + batch_norms(self.discriminator):
+            norm.synchronized = replicas.synchronized > 1  # they see one batch together
+        self.validation = Validation(options, self.pictures, self.generator)
+        self.name_unusable()
+        self.losses = stage_losses(options)
+
+    def _start_discriminator(self) -> None:
+        """Take over that of the run that was started from, as long as there are no backups of one."""
+        options, backups = self.options, self.run.backups()
+        needed = options.discriminator_steps or options.steps
+        if not (options.start and needed) or (backups and backups[0].stage != "pretrain"):
+            return
+        try:
+            beside = find_weights(options.start).with_name("discriminator.keras")
+        except SrganError:
+            return  # deleted since this run began
+        if beside.is_file():
+            load_discriminator(self.discriminator, beside)
+            self.listener.line(f"the discriminator starts from {beside}")
+
+    def name_unusable(self) -> None:
+        """Say which pictures were left out, each once."""
+        for pictures in (self.pictures, self.validation.pictures):
+            for name, why in list(pictures.unusable.items()):  # threads may still add to them
+                if name not in self._named:
+                    self._named.add(name)
+                    self.listener.line(f"left out: {why} ({len(self._named)} so far)")
+
+    @contextmanager
+    def forgiving(self) -> Iterator[None]:
+        """Around the writing of what training can go on without: an error, as of a full disk, is said and no more."""
+        try:
+            yield
+        except SrganError as error:
+            self.listener.line(f"warning: {error.message}; training goes on")
