@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from srgan_cli.upscaling import Upscaler
+    from srgan_cli.upscaling import Options, Upscaler
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
@@ -60,8 +60,9 @@ def upscale(
     from PIL import Image
 
     from srgan_cli import images
+    from srgan_cli.upscaling import Options
 
-    upscaler = _upscaler(model, tile, halo, device, precision, strength)
+    upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
     if isinstance(picture, Image.Image):
         return images.to_pil(upscaler.upscale(images.from_pil(picture)))
     sr = images.to_array(upscaler.upscale(images.from_array(picture)))
@@ -69,7 +70,7 @@ def upscale(
 
 
 @cache
-def _upscaler(model: str, tile: int, halo: int | None, device: str, precision: str, strength: float) -> "Upscaler":
-    from srgan_cli.upscaling import Options, Upscaler
+def _upscaler(options: "Options") -> "Upscaler":
+    from srgan_cli.upscaling import Upscaler
 
-    return Upscaler(Options(model, tile, halo, device, precision, strength=strength))
+    return Upscaler(options)

@@ -1,6 +1,6 @@
 """How close an SR picture is to its HR original, by the protocol of the super-resolution papers.
 
-PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border of `scale` pixels.
+PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border.
 """
 
 from collections.abc import Iterable, Mapping

@@ -18,9 +18,8 @@ from srgan_cli.released import released
 Sampling = Literal["resize", "crop"]
 Degradation = Literal["bicubic", "photo"]
 Precision = Literal["float32", "bfloat16", "float16"]
-AnyDevice = Literal[
-    "auto", "cpu", "gpu"
-]  # these two of upscaling and measuring, here so that nothing heavy is imported
+# These two are of upscaling and measuring; here, so that the command line need not import what is heavy.
+AnyDevice = Literal["auto", "cpu", "gpu"]
 AnyPrecision = Literal["auto", Precision]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")

@@ -590,9 +590,10 @@ def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend:
     process = subprocess.Popen(
         [*command, tmp_path / "killed"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    killed_after = random.randrange(1, 12)  # reports, anywhere in any stage
+    killed_after = random.Random(backend).randrange(1, 12)  # reports, anywhere in any stage
     while process.poll() is None and len(RunFolder(tmp_path / "killed").read_log()) < killed_after:
         time.sleep(0.01)
+    assert process.poll() is None, "it ended by itself"
     process.send_signal(signal.SIGKILL)
     process.wait()
     subprocess.run([*command, tmp_path / "killed"], check=True, cwd=ROOT, env=environment, capture_output=True)
