@@ -4,7 +4,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -69,7 +69,8 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
         left -= count
         on_pixels(count)
 
-    file = None if job.content is None else io.BytesIO(job.content)
+    content = _content(job)
+    file = None if content is None else io.BytesIO(content)
     with closing(read_frames(job.source, file, job.most_pixels)) as lr:
         sr = _enlarged(upscale, lr, job, advance, notes)
         if job.header.frames == 1:
@@ -80,6 +81,14 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
     on_pixels(left)  # frames without the alpha that others have
     left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
     return replace(job.expected, notes=(*notes, *left_out))
+
+
+def _content(job: Job) -> bytes | None:
+    """What came through stdin, or what the result replaces, which Windows does not allow while it is open."""
+    with suppress(OSError):  # there is nothing to replace
+        if job.source.samefile(job.target):
+            return job.source.read_bytes()
+    return job.content
 
 
 def _enlarged(

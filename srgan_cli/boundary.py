@@ -14,6 +14,7 @@ import typer
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import reason
 
+BACKENDS = ("tensorflow", "jax")
 INTERRUPTED = "interrupted; what was written is kept"
 
 
@@ -46,7 +47,7 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
 
 def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
     if isinstance(error, ModuleNotFoundError):  # such as that of a KERAS_BACKEND
-        hint = f"pip install {error.name}, or unset KERAS_BACKEND"
+        hint = f"pip install {error.name}, or set KERAS_BACKEND to another of {' and '.join(BACKENDS)}"
         return SrganError(f"the Python package {error.name} is not installed", hint)
     # Such as a name that is too long, or in a folder that one may not look into.
     what = f"{error.filename or 'a file or stdout'}: {reason(error)}"
@@ -65,9 +66,15 @@ def loading() -> Iterator[None]:
     """Around the import of large libraries: silent then and later, and ended at once by Ctrl-C and SIGTERM.
 
     An exception in the midst of an import gets lost in C++ or comes out as another.
+
+    Raises:
+        UsageError: It would be of a library that the program cannot compute with.
     """
     from srgan_cli import console
 
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise UsageError(f"KERAS_BACKEND is {backend!r}", f"set it to {' or '.join(BACKENDS)}, or unset it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # such as of functions made for several models
     stderr = os.dup(2)

@@ -3,7 +3,6 @@
 Heavy libraries are imported inside the commands, so that help and usage errors answer at once.
 """
 
-import shlex
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -15,7 +14,7 @@ import typer
 from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
-from srgan_cli.files import STDOUT, write_text
+from srgan_cli.files import STDOUT, quoted, write_text
 from srgan_cli.options import (
     DEFAULT_RUN,
     AnyDevice,
@@ -216,7 +215,7 @@ def train(
             done = training.train(options, run, Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
-        console.say(f"done: srgan upscale --model {shlex.quote(str(run.path))} photo.jpg")
+        console.say(f"done: srgan upscale --model {quoted(run.path)} photo.jpg")
 
 
 @app.command("eval")
@@ -291,4 +290,4 @@ def evaluate(
 def main() -> None:
     """The program."""
     open_missing_streams()
-    app()
+    app(windows_expand_args=False)  # else patterns, and names with brackets, would be others there

@@ -30,7 +30,7 @@ def choose_device(wanted: str) -> str:
     if not accelerators:
         raise SrganError(
             f"there is no GPU that Keras's {keras.backend.backend()} backend can use",
-            "leave out --device gpu, or install its GPU version (for TensorFlow: pip install 'tensorflow[and-cuda]')",
+            'leave out --device gpu, or install its GPU version (for TensorFlow: pip install "tensorflow[and-cuda]")',
         )
     return accelerators[0].replace("cuda", "gpu")
 
@@ -80,13 +80,18 @@ def _gpu_has_float16() -> bool:
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers made meanwhile compute in `float32`, `bfloat16` or `float16`; their variables are float32."""
-    before = keras.config.dtype_policy()
+    """Layers made meanwhile compute in `float32`, `bfloat16` or `float16`; their variables are float32.
+
+    Whatever the user's `keras.json` says, channels are their last dimension.
+    """
+    before, order = keras.config.dtype_policy(), keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+        keras.config.set_image_data_format(order)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

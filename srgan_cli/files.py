@@ -3,8 +3,10 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -145,7 +147,9 @@ def check_can_be_made(folder: Path) -> None:
     Raises:
         SrganError: They cannot.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    if there is None:  # such as a drive of Windows
+        raise SrganError(f"{folder}: is on a disk that is not there", "name another folder with -o")
     if not there.is_dir() or not os.access(there, os.W_OK):
         what = "cannot be written to" if there.is_dir() else "is not a folder"
         raise SrganError(
@@ -164,6 +168,11 @@ def check_folder(path: Path) -> None:
     if not _is_special(path) and not os.access(path.parent, os.W_OK):
         what = "cannot be written to" if path.parent.is_dir() else "does not exist"
         raise SrganError(f"{path}: the folder {path.parent} {what}", "name a file in another folder")
+
+
+def quoted(path: Path) -> str:
+    """A path as one types it in a shell, the system's own."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from srgan_cli.layers import add_rows, row_kernel, split_by_weight, spread_kernel, upsample_conv
+from srgan_cli.layers import CHANNELS_LAST, add_rows, row_kernel, split_by_weight, spread_kernel, upsample_conv
 from srgan_cli.model import UPSAMPLINGS, Generator
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (kh, kw, in, out), bias (out,)
@@ -65,7 +65,10 @@ class FusedGenerator(keras.Model):
         x = first + ops.cast(_conv(x, *self.trunk), "float32")
         for kernel, bias in self.upsamplings:
             x = _upsample(x, kernel, bias)
-        rows = [ops.conv(_upsample(x, kernel, bias), last, padding="same") for kernel, bias, last in self.tail]
+        rows = [
+            ops.conv(_upsample(x, kernel, bias), last, padding="same", data_format=CHANNELS_LAST)
+            for kernel, bias, last in self.tail
+        ]
         return ops.tanh(add_rows(sum(ops.cast(of_part, "float32") for of_part in rows), 3) + self.last_bias)
 
 
@@ -74,7 +77,7 @@ def _freeze(dtype: str, *arrays: np.ndarray) -> tuple[keras.Variable, ...]:
 
 
 def _conv(x: Any, kernel: Any, bias: Any) -> Any:
-    return ops.conv(ops.cast(x, kernel.dtype), kernel, padding="same") + bias
+    return ops.conv(ops.cast(x, kernel.dtype), kernel, padding="same", data_format=CHANNELS_LAST) + bias
 
 
 def _upsample(x: Any, kernel: Any, bias: Any) -> Any:

@@ -163,7 +163,7 @@ def _refuse_clashes(work: Work) -> None:
 def _key(path: Path) -> str:
     """The same for all names of a file; the file itself may be a link, which would be replaced, not followed."""
     place = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 (ten times as fast)
-    return unicodedata.normalize("NFC", place).casefold()
+    return unicodedata.normalize("NFC", place).lower()
 
 
 def _checked(

@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 EXACT_SHARE = 4  # one in so many channels
+CHANNELS_LAST = "channels_last"  # whatever the user's keras.json says
 
 
 class Part(NamedTuple):
@@ -95,7 +96,9 @@ def _upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
     """As `upsample_conv`, in the form whose gradient the backend is fast at."""
     if keras.backend.backend() != "tensorflow":  # XLA takes minutes for the other's on a CPU
         return upsample_conv(x, kernel, bias)
-    return ops.relu(ops.conv_transpose(x, ops.transpose(kernel, (0, 1, 3, 2)), strides=2, padding="same") + bias)
+    return ops.relu(
+        ops.conv_transpose(x, ops.transpose(kernel, (0, 1, 3, 2)), 2, padding="same", data_format=CHANNELS_LAST) + bias
+    )
 
 
 def upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
@@ -108,8 +111,8 @@ def upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
     phases = []
     for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
         window, taps = x[:, a : a - 1 or None, b : b - 1 or None], kernel[3 - a :: -2, 3 - b :: -2]
-        phases.append(ops.relu(ops.conv(window, taps, padding="valid") + bias))
-    return ops.depth_to_space(ops.concatenate(phases, axis=-1), 2, data_format="channels_last")
+        phases.append(ops.relu(ops.conv(window, taps, padding="valid", data_format=CHANNELS_LAST) + bias))
+    return ops.depth_to_space(ops.concatenate(phases, axis=-1), 2, data_format=CHANNELS_LAST)
 
 
 @keras.saving.register_keras_serializable("srgan")
@@ -139,7 +142,8 @@ class RowConv2D(layers.Conv2D):
         """(B, H, W, C) -> (B, H, W, filters), float32."""
         kernel, rows = row_kernel(self.kernel), 0.0
         for x, part in zip(inputs if len(self.parts) > 1 else [inputs], self.parts, strict=True):
-            of_part = ops.conv(*(ops.cast(v, part.dtype) for v in (x, part.pick(kernel, 2))), padding="same")
+            operands = (ops.cast(v, part.dtype) for v in (x, part.pick(kernel, 2)))
+            of_part = ops.conv(*operands, padding="same", data_format=CHANNELS_LAST)
             rows += ops.cast(of_part, "float32")
         return add_rows(rows, self.filters) + self.bias
 

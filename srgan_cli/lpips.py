@@ -21,6 +21,7 @@ SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)  # numbered as torchvision's `features`
 POOLED_BEFORE = (3, 6, 9)
 TAPPED_AFTER = (4, 7, 9, 10, 11, 12)
+ROWS = 64
 LEAST_SIDE = 17  # so that something is left behind the third pooling
 
 
@@ -38,10 +39,10 @@ class Lpips:
     def __init__(self, weights: Path, device: str = "auto") -> None:
         self._device = choose_device(device)
         with keras.device(self._device), computing_in("float32"):
-            self._features = _build_features()
+            self._segments = _build_segments()
         try:
             arrays = np.load(io.BytesIO(weights.read_bytes()), allow_pickle=False)  # it leaves what is damaged open
-            for layer in self._features.layers:
+            for layer in (layer for segment in self._segments for layer in segment.layers):
                 if layer.weights:
                     kernel, bias = (arrays[f"{layer.name}.{part}"].astype("float32") for part in ("weight", "bias"))
                     layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])
@@ -64,31 +65,50 @@ class Lpips:
         """
         if a.shape[:2] != b.shape[:2] or min(a.shape[:2]) < LEAST_SIDE:
             raise ValueError(f"cannot compare shapes {a.shape} and {b.shape}, at least {LEAST_SIDE} pixels a side")
-        both = np.stack([np.broadcast_to(to_tensor(picture), (*picture.shape[:2], 3)) for picture in (a, b)])
+        distance = 0.0
         with keras.device(self._device):
-            distances = [
-                ops.mean(ops.sum(ops.square(unit[0] - unit[1]) * head, axis=-1))
-                for unit, head in zip(map(_unit_length, self._features(both)), self._heads, strict=True)
-            ]
-            return float(sum(distances))
+            x, y = _scaled(a), _scaled(b)
+            for segment, head in zip(self._segments, self._heads, strict=True):  # no more is kept than the present ones
+                x, y = segment(x), segment(y)
+                distance += _mean_distance(x[0], y[0], head)
+        return distance
+
+
+def _scaled(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 1 or 3) uint8 -> RGB (1, H, W, 3) as the network has learned it."""
+    rgb = np.broadcast_to(to_tensor(picture), (*picture.shape[:2], 3))
+    return ((rgb - np.array(SHIFT, np.float32)) / np.array(SCALING, np.float32))[None]
+
+
+def _mean_distance(x: Any, y: Any, head: np.ndarray) -> float:
+    """The paper's equation 1 for one layer's features, (h, w, C) each; some rows at a time, to save memory."""
+    height, width = x.shape[:2]
+    sums = (
+        ops.sum(ops.square(_unit_length(x[row : row + ROWS]) - _unit_length(y[row : row + ROWS])) * head)
+        for row in range(0, height, ROWS)
+    )
+    return sum(map(float, sums)) / (height * width)
 
 
 def _unit_length(features: Any) -> Any:
     return features / (ops.sqrt(ops.sum(ops.square(features), axis=-1, keepdims=True)) + 1e-10)
 
 
-def _build_features() -> keras.Model:
-    """RGB (B, H, W, 3) in [-1, 1] -> the seven feature maps that are compared."""
-    rgb = keras.Input((None, None, 3))
-    x = layers.Rescaling([1 / s for s in SCALING], [-m / s for m, s in zip(SHIFT, SCALING, strict=True)])(rgb)
-    taps = [x := layers.Conv2D(64, 3, strides=2, activation="relu", name="features.0")(x)]
+def _build_segments() -> list[keras.Model]:
+    """Scaled RGB (B, H, W, 3) -> the first features that are compared -> the next -> ... the seventh."""
+    before = keras.Input((None, None, 3))
+    x = layers.Conv2D(64, 3, strides=2, activation="relu", name="features.0")(before)
+    segments = [keras.Model(before, x)]
+    before = x = keras.Input(x.shape[1:])
     for number in FIRES:
         if number in POOLED_BEFORE:
             # Pooling with "ceil mode": a last window may reach over the edge. Behind a relu, zeros change no maximum.
             x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
         x = _fire(x, f"features.{number}")
-        taps += [x] if number in TAPPED_AFTER else []
-    return keras.Model(rgb, taps, trainable=False)
+        if number in TAPPED_AFTER:
+            segments.append(keras.Model(before, x))
+            before = x = keras.Input(x.shape[1:])
+    return segments
 
 
 def _fire(x: KerasTensor, name: str) -> KerasTensor:

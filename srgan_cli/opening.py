@@ -201,7 +201,7 @@ def _explain_heic(path: Path, file: BinaryIO | None) -> None:
         opened.seek(0)
         start = opened.read(12)
     if "HEIF" not in Image.OPEN and start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
-        raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", "pip install 'srgan-cli[heic]'") from None
+        raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", 'pip install "srgan-cli[heic]"') from None
 
 
 def without_pixels(image: Image.Image) -> Image.Image:

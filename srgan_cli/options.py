@@ -211,7 +211,7 @@ def read_toml(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})", "write lines such as batch_size = 16") from error
     return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file

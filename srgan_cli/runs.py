@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_can_be_made, reason, remove_stale, replacing
+from srgan_cli.files import check_can_be_made, quoted, reason, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 try:
@@ -87,8 +86,8 @@ class RunFolder:
         there = [file.name for file in files if self.writes and file.exists()]
         there += [backup.path.name for backup in self.backups() if self.writes]
         if self._config.name in there and self._backups.is_dir():
-            resume = shlex.quote(str(self.path))
-            raise SrganError(f"{self.path}: holds a run already", f"go on with --resume {resume}, or name another -o")
+            hint = f"go on with --resume {quoted(self.path)}, or name another -o"
+            raise SrganError(f"{self.path}: holds a run already", hint)
         if there:
             raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
         check_can_be_made(self.path)
@@ -217,7 +216,8 @@ class RunFolder:
         """
         self.write(f"backup/{stage}-{step:08d}.weights.h5", save, size)
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
-            old.path.unlink()
+            with suppress(OSError):  # another program reads it; the next backup tries again
+                old.path.unlink()
 
     def steps_done(self, options: TrainOptions) -> dict[Stage, int]:
         """The steps of each stage up to that of the newest backup; those of past stages are all that they had."""

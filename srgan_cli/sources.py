@@ -64,7 +64,7 @@ class Search:
 
     def __init__(self, recursive: bool = False, output: Path | None = None) -> None:
         self._recursive = recursive
-        self._output = output and Path(os.path.realpath(output))
+        self._output = _identity(output) if output else None
         self._found: dict[Path, Source] = {}
         self.failures: list[Outcome] = []
         self.passed_over: Counter[str] = Counter()
@@ -173,9 +173,11 @@ class Search:
 
     def _holds_results(self, folder: Path, root: Path) -> bool:
         """Whether a folder below an input folder, `root`, is where results go."""
-        if not self._output or Path(os.path.realpath(root)).is_relative_to(self._output):
-            return False
-        return Path(os.path.realpath(folder)).is_relative_to(self._output)
+        return self._is_in_output(folder) and not self._is_in_output(root)
+
+    def _is_in_output(self, folder: Path) -> bool:
+        real = Path(os.path.realpath(folder))
+        return self._output is not None and self._output in map(_identity, (real, *real.parents))
 
     def _keep(self, source: Source) -> None:
         key = source.path.absolute()
@@ -184,6 +186,14 @@ class Search:
 
     def _fail(self, path: Path, message: str, hint: str) -> None:
         self.failures.append(Outcome(path, error=SrganError(message, hint)))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """The same for all names of a folder, of which there are many on disks that do not tell A from a."""
+    with suppress(OSError):
+        status = folder.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _lines(content: bytes) -> list[str]:

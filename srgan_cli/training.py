@@ -5,7 +5,6 @@ consistent state on every backend, and that is where reports, samples, validatio
 """
 
 import math
-import shlex
 import time
 import warnings
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from PIL import Image
 from srgan_cli.data import Pairs
 from srgan_cli.device import computing_in, is_out_of_memory, replicated
 from srgan_cli.errors import SrganError
-from srgan_cli.files import reason
+from srgan_cli.files import quoted, reason
 from srgan_cli.fitting import Watch, fit, no_number
 from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.runs import Backup, Record, RunFolder
@@ -93,10 +92,8 @@ class _StageRun:
             self._write_down(record, last=stopped or at_end)
             self._step = record.step
             if stopped:
-                resume = shlex.quote(str(self._run.path))
-                session.listener.line(
-                    f"stopped after step {record.step} of {self._stage}; go on with --resume {resume}"
-                )
+                done = f"stopped after step {record.step} of {self._stage}"
+                session.listener.line(f"{done}; go on with --resume {quoted(self._run.path)}")
                 return False
         self._make_up_for_validation()
         self._put_averages()

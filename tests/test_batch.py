@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from srgan_cli import files
 from srgan_cli.account import Account
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.frames import read_header
+from srgan_cli.frames import read_frames, read_header
 from srgan_cli.images import Picture
 from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
@@ -117,6 +118,21 @@ def test_running_out_of_memory_does_not_stop_the_others() -> None:
     failed, done = run_jobs(exhaust_on_wide, plan().jobs)
     assert failed.error
     assert (failed.error.message, done.error) == ("in/a.jpg: out of memory", None)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_picture_may_be_replaced_by_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+
+    def note(path: Path, file: Any, most_pixels: int) -> Any:
+        opened.append(file)
+        return read_frames(path, file, most_pixels)
+
+    monkeypatch.setattr("srgan_cli.batch.read_frames", note)
+    (done,) = run_jobs(enlarge, plan_jobs(["in/a.jpg"], Destination("in/a.jpg")).jobs)
+    assert done.error is None
+    assert opened[0] is not None, "Windows replaces no file that is open"
+    assert read_header(Path("in/a.jpg")).width == 24
 
 
 @pytest.mark.usefixtures("folder")

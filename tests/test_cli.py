@@ -186,6 +186,15 @@ def test_a_transparent_picture_becomes_a_jpeg_on_a_background(tmp_path: Path) ->
         assert np.asarray(result).min() == 255
 
 
+def test_a_backend_that_is_not_supported_is_one_sentence(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    code, _, stderr = in_process("upscale", small)
+    assert (code, stderr.splitlines()) == (
+        2,
+        ["error: KERAS_BACKEND is 'torch'", "hint: set it to tensorflow or jax, or unset it"],
+    )
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no shell that closes streams")
 def test_streams_may_be_closed(small: Path, tmp_path: Path) -> None:
     def run(redirection: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.options import Stage, TrainOptions, resumed, with_absolute_paths
+from srgan_cli.options import Stage, TrainOptions, read_toml, resumed, with_absolute_paths
 
 
 def test_the_defaults_are_the_reference_implementation_s() -> None:
@@ -94,6 +94,11 @@ def test_what_is_over_keeps_its_length() -> None:
     with pytest.raises(UsageError, match="stage adversarial has done 3 steps and cannot take 2"):
         resumed(saved, {"steps": 2}, done)
     assert resumed(saved, {"pretrain_steps": 9}, {}).pretrain_steps == 9
+
+
+def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("batch_size = 3", encoding="utf-8-sig")  # as PowerShell and Notepad write it
+    assert read_toml(tmp_path / "a.toml") == {"batch_size": 3}
 
 
 def test_an_empty_value_is_one_that_was_never_set() -> None:

@@ -16,10 +16,11 @@ from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.images import Picture
 from srgan_cli.inference import Network
+from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.options import with_absolute_paths
-from srgan_cli.released import find_weights
+from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
 
@@ -71,16 +72,20 @@ def test_released_weights_beat_bicubic(upscaler: Upscaler, shared: Path) -> None
     assert np.mean(gains) > 1.8
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16", "float32"])
 def test_what_callers_have_told_keras_changes_nothing(photo: np.ndarray, policy: str) -> None:
     picture, options = Picture(photo[:8, :8]), Options(device="cpu", precision="float32")
     expected = Upscaler(options).upscale(picture).colour
+    distance = Lpips(cast(Path, find_lpips()))(photo[:20, :20], photo[20:40, :20])
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format("channels_first")
     try:
         np.testing.assert_array_equal(Upscaler(options).upscale(picture).colour, expected)
+        assert Lpips(cast(Path, find_lpips()))(photo[:20, :20], photo[20:40, :20]) == pytest.approx(distance)
     finally:
         keras.config.set_dtype_policy(before)
+        keras.config.set_image_data_format("channels_last")
 
 
 def test_grey_stays_neutral(upscaler: Upscaler, photo: np.ndarray) -> None:
