@@ -5,17 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise, repeat
+from statistics import fmean
 
 from srgan_cli.metrics import Metric, typeset
 
 ROW, AXIS = 46, 26  # heights in CSS pixels
-Numbers = Mapping[str, Sequence[float]]  # model -> a number for each metric or picture, NaN if it was not measured
-
-
-def mean(values: Sequence[float]) -> float:
-    """Of the numbers that were measured; NaN if none was."""
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
+Numbers = Mapping[str, Sequence[float]]  # model -> a number for each picture
 
 
 @dataclass(frozen=True)
@@ -46,18 +41,18 @@ class _Axis:
 
 def draw_chart(metric: Metric, names: Sequence[str], columns: Numbers) -> str:
     """A row for each model and on it a dot for each picture; lines join the dots of the same picture."""
-    known = [value for column in columns.values() for value in column if not math.isnan(value)]
+    known = {value for column in columns.values() for value in column}
     finite = [value for value in known if math.isfinite(value)]
     if not finite:
         return ""
-    means = {model: mean(column) for model, column in columns.items()}
+    means = {model: fmean(column) for model, column in columns.items()}
     low, high = min(finite), max(finite)
     axis = _Axis(0 if 0 < low < high / 4 else low, high)  # a zero that is near belongs to it
     bottom = ROW * len(means)
     grid = "".join(
         f'<line class="grid" {axis.line((tick, 0), (tick, bottom))}/>'
         f'<text class="tick" x="{axis.x(tick)}" y="{bottom + 18}">{typeset(f"{tick:.6g}")}</text>'
-        for tick in axis.ticks() + sorted(set(known) - set(finite))
+        for tick in axis.ticks() + sorted(known - set(finite))
     )
     dots = "".join(map(_dots, repeat(metric), repeat(axis), names, zip(*columns.values(), strict=True)))
     rows = "".join(_row(metric, axis, model, mean, ROW * n) for n, (model, mean) in enumerate(means.items()))
@@ -72,7 +67,7 @@ def draw_chart(metric: Metric, names: Sequence[str], columns: Numbers) -> str:
 
 def _dots(metric: Metric, axis: _Axis, name: str, values: Sequence[float]) -> str:
     """One picture in a chart."""
-    points = [(value, ROW * n + 30) for n, value in enumerate(values) if not math.isnan(value)]
+    points = [(value, ROW * n + 30) for n, value in enumerate(values)]
     lines = (f"<line {axis.line(*ends)}/>" for ends in pairwise(points))
     dots = (f'<circle cx="{axis.x(value)}" cy="{y}" r="4.5"/>' for value, y in points)
     title = f"{name}: {' / '.join(metric.text(value) for value in values)}"

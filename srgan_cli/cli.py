@@ -14,7 +14,7 @@ import typer
 from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
-from srgan_cli.files import STDOUT, quoted, write_text
+from srgan_cli.files import quoted
 from srgan_cli.options import (
     DEFAULT_RUN,
     AnyDevice,
@@ -249,42 +249,33 @@ def evaluate(
         from srgan_cli.pairs import find_pairs
         from srgan_cli.released import find_lpips
 
-        pairs, weights = find_pairs(data, lr_data), find_lpips() if lpips else None
+        pairs, weights = find_pairs(data, lr_data, console.say), find_lpips() if lpips else None
         check_outputs(json, csv, report)
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         with loading():
-            from srgan_cli import evaluation, tables
+            from srgan_cli import evaluation
+            from srgan_cli.device import choose_device, choose_precision
             from srgan_cli.lpips import Lpips
-            from srgan_cli.metrics import METRICS
             from srgan_cli.report import Report
+            from srgan_cli.scorebook import Outputs, Scorebook
             from srgan_cli.upscaling import Options
 
             models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
             distance = Lpips(weights, device) if weights else None
-        protocol = evaluation.Protocol(channel, border, evaluation.origin_of_lr(lr_data), distance is not None)
-        metrics = [metric for metric in METRICS if distance or metric.key != "lpips"]
-        pictures, failures = {}, []
-        with Report(str(data), str(protocol), metrics) if report else nullcontext() as page:
-            with console.progress(len(pairs)) as advance:
+            where, lr = choose_device(device), evaluation.origin_of_lr(lr_data)
+            how = where, choose_precision(precision, where)
+        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *how)
+        with Report(str(data), str(protocol), protocol.metrics) if report else nullcontext() as page:
+            book = Scorebook(protocol, page, debug)
+            with stop_signals() as stopped, console.progress(len(pairs)) as advance:
                 for outcome in evaluation.evaluate(pairs, models, protocol, distance):
                     advance(1)
-                    if isinstance(outcome, evaluation.Failure):
-                        failures.append(outcome)
-                        console.report(outcome.error, debug)
-                        continue
-                    pictures[outcome.name] = outcome.scores
-                    if page:
-                        page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
-            write_text(json, tables.to_json(protocol, pictures, failures))
-            write_text(csv, tables.to_csv(pictures))
-            if pictures:
-                console.show_scores(str(protocol), metrics, pictures, per_image, on_stdout=STDOUT not in (json, csv))
-            if page and report:  # last, since most can go wrong with the largest file
-                page.write(report)
-        if failures:
-            console.say(f"{len(pictures)} measured, {len(failures)} failed")
-            raise typer.Exit(1)
+                    book.enter(outcome)
+                    if stopped:
+                        break
+            if not book.close(Outputs(json, csv, report), len(pairs), per_image):
+                raise typer.Exit(130 if stopped else 1)
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """What the user sees while the program works; the only user of Rich. Everything here goes to stderr."""
 
+import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 
 def say(message: str, style: str = "") -> None:
-    """Print one line as it is: nothing in it is taken for markup, cut or wrapped."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(message, style=style))
+    """Print one line as it is: nothing in it is taken for markup or told to the terminal, cut or wrapped."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(_printable(message), style=style))
 
 
 def report(error: SrganError, debug: bool) -> None:
@@ -42,6 +44,11 @@ def report(error: SrganError, debug: bool) -> None:
     say(f"error: {error.message}", "bold red")
     if error.hint:
         say(f"hint: {error.hint}")
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey, which the names of files may have in them."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 @contextmanager
@@ -119,21 +126,18 @@ def _losses(report: "Record") -> Table:
     return table
 
 
-def _printable(name: str) -> str:
-    """A file name as far as stdout can take it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return name.encode(encoding, errors="replace").decode(encoding)
-
-
 def show_scores(
     title: str, metrics: "Sequence[Metric]", pictures: "Mapping[str, Scores]", per_image: bool, on_stdout: bool
 ) -> None:
     """Print the table of an evaluation: the means, with `per_image` also every picture's scores; the best is bold."""
-    from srgan_cli.evaluation import mean_scores
+    from srgan_cli.metrics import mean_scores
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may have no letters for names, frames and numbers
+        sys.stdout.reconfigure(errors="replace")
     groups = {f"mean of {len(pictures)}": mean_scores(list(pictures.values()))}
     headings = (f"{metric.title} {metric.unit}".strip() for metric in metrics)
-    table = Table("", Column("model", overflow="fold"), *headings, title=Text(title), title_justify="left")
+    names = Column("", overflow="fold"), Column("model", overflow="fold")
+    table = Table(*names, *headings, title=Text(_printable(title)), title_justify="left")
     for column in table.columns[2:]:
         column.justify = "right"
     for name, scores in {**(pictures if per_image else {}), **groups}.items():

@@ -16,7 +16,7 @@ from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
-from srgan_cli.metrics import SSIM_WINDOW, Scores, colour_shift, luma, psnr, ssim
+from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
 from srgan_cli.released import released
 from srgan_cli.runs import is_run
@@ -36,21 +36,32 @@ class Protocol:
         border: HR pixels left out at each edge by PSNR and SSIM.
         lr: How LR came about, in words.
         lpips: Whether that is measured, too.
+        device: Where it is computed, in Keras's words.
+        precision: In which the models compute; LPIPS is in float32.
     """
 
     channel: Literal["y", "rgb"] = "y"
     border: int = SCALE
     lr: str = MADE
     lpips: bool = True
+    device: str = "cpu:0"
+    precision: str = "float32"
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What is measured, in the order in which it is shown."""
+        return [metric for metric in METRICS if self.lpips or metric.key != "lpips"]
 
     def __str__(self) -> str:
         """One line for people."""
         lpips = " LPIPS v0.1 SqueezeNet on the whole RGB picture;" if self.lpips else ""
         channel = {"y": "BT.601 studio luma", "rgb": "RGB"}[self.channel]
         return (
-            f"x{SCALE}, LR: {self.lr}; SR rounded to 8 bits; PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
+            f"x{SCALE}, HR cropped to multiples of {SCALE}, LR: {self.lr}; SR rounded to 8 bits;"
+            f" PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
             f" without a border of {self.border};{lpips}"
-            " colour shift: of the reduced SR against LR, largest channel; means over pictures"
+            " colour shift: of the reduced SR against LR, largest channel; means over pictures;"
+            f" computed on {self.device} in {self.precision}"
         )
 
 
@@ -175,13 +186,16 @@ def _compare(
     if min(hr.shape[:2]) < least:
         size = "{1}x{0}".format(*hr.shape)
         raise SrganError(
-            f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side",
-            "lower --border, or add --no-lpips",
+            f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side, in multiples of {SCALE}",
+            _how_to_measure(min(hr.shape[:2]), protocol.border),
         )
     lr8 = images.as_rgb8(lr.colour)
     sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
     for name, model in models.items():
-        sr[name] = images.as_rgb8(model(pair, lr).colour)
+        try:
+            sr[name] = images.as_rgb8(model(pair, lr).colour)
+        except SrganError as error:
+            raise SrganError(f"{pair.hr} by {name}: {error.message}", error.hint) from error
         if sr[name].shape != hr.shape:
             raise SrganError(f"{pair.name}: {name} has another size than HR", "give results four times as large as LR")
     scores = {name: _score(picture, hr, protocol) for name, picture in sr.items()}
@@ -192,15 +206,14 @@ def _compare(
     return Result(pair.name, hr, sr, scores)
 
 
+def _how_to_measure(side: int, border: int) -> str:
+    """What helps a picture of so few pixels a side."""
+    if side < SSIM_WINDOW:
+        return "leave it out"
+    lower = f"use --border {(side - SSIM_WINDOW) // 2} or less" if side < SSIM_WINDOW + 2 * border else ""
+    return " and ".join(filter(None, [lower, "add --no-lpips" if side < LEAST_SIDE else ""]))
+
+
 def _score(sr: np.ndarray, hr: np.ndarray, protocol: Protocol) -> dict[str, float]:
     a, b = (luma(sr), luma(hr)) if protocol.channel == "y" else (sr, hr)
     return {"psnr": psnr(a, b, protocol.border), "ssim": ssim(a, b, protocol.border)}
-
-
-def mean_scores(pictures: Sequence[Scores]) -> Scores:
-    """The means over pictures."""
-    first = pictures[0] if pictures else {}
-    return {
-        model: {key: float(np.mean([scores[model][key] for scores in pictures])) for key in numbers}
-        for model, numbers in first.items()
-    }

@@ -7,6 +7,7 @@ from itertools import product
 import keras
 import numpy as np
 
+from srgan_cli.errors import SrganError
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
 
@@ -40,10 +41,12 @@ class Network:
     def _run(self, lr: np.ndarray) -> np.ndarray:
         with keras.device(self.device):
             sr = self._fused.predict_on_batch(lr)
-            if self.precision == "float32" or _is_plausible(lr, sr):
-                return sr
-            self._say(f"a window came out empty in {self.precision} and is computed again in float32")
-            return self._exact.predict_on_batch(lr)
+            if self.precision != "float32" and not _is_plausible(lr, sr):
+                self._say(f"a window came out empty in {self.precision} and is computed again in float32")
+                sr = self._exact.predict_on_batch(lr)
+        if not np.isfinite(sr).all():
+            raise SrganError("the network gives no numbers", "its training was spoiled; choose another --model")
+        return sr
 
     @cached_property
     def _exact(self) -> FusedGenerator:

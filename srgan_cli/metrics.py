@@ -3,7 +3,7 @@
 PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,8 @@ class Metric:
 
 
 def typeset(number: str) -> str:
-    """Python's way of writing a number -> the printer's; NaN, which was not measured, becomes a dash."""
-    return number.replace("nan", "\N{EN DASH}").replace("inf", "\N{INFINITY}").replace("-", "\N{MINUS SIGN}")
+    """Python's way of writing a number -> the printer's."""
+    return number.replace("inf", "\N{INFINITY}").replace("-", "\N{MINUS SIGN}")
 
 
 METRICS = (
@@ -109,3 +109,12 @@ def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.n
     if a[inside].size == 0:
         raise ValueError(f"nothing is left of {a.shape} inside a border of {border} pixels")
     return a[inside].astype(np.float64), b[inside].astype(np.float64)
+
+
+def mean_scores(pictures: Sequence[Scores]) -> Scores:
+    """The means over pictures."""
+    first = pictures[0] if pictures else {}
+    return {
+        model: {key: float(np.mean([scores[model][key] for scores in pictures])) for key in numbers}
+        for model, numbers in first.items()
+    }

@@ -1,7 +1,7 @@
 """Which pictures are compared: by their names, settled before anything heavy is loaded."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.sources import pictures_in
 
 HR_MARK = re.compile(r"_(HR|GT)$", re.IGNORECASE)
+RESULT_MARK = "_x4"  # of what `srgan upscale` writes beside its inputs
 LR_MARK = re.compile(r"(_LR)?_?x4$|_LR$", re.IGNORECASE)
 
 
@@ -27,13 +28,14 @@ class Pair:
     lr: Path | None = None
 
 
-def find_pairs(hr_folder: Path, lr_folder: Path | None) -> list[Pair]:
+def find_pairs(hr_folder: Path, lr_folder: Path | None, say: Callable[[str], None] = lambda _: None) -> list[Pair]:
     """The pictures of a folder with their LR pictures.
 
     Args:
         hr_folder: Holds `NAME.png`, `NAME_HR.png` or `NAME_GT.png`, or has no pictures but a folder HR of such.
         lr_folder: Holds `NAME.png`, `NAMEx4.png`, `NAME_x4.png` or `NAME_LR.png`; None if LR is to be made. It may be
             the same folder, with names that are marked.
+        say: Told what was left out.
 
     Raises:
         SrganError: A folder has no pictures, two are called the same, or one has no partner in the other folder.
@@ -42,7 +44,11 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None) -> list[Pair]:
         hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
     marked = {HR_MARK.sub("", path.stem) for path in pictures if HR_MARK.search(path.stem)}
-    hr_files = [p for p in pictures if not (LR_MARK.search(p.stem) and _without_lr_mark(p) in marked)]
+    stems = {path.stem for path in pictures}
+    results = [p for p in pictures if p.stem.endswith(RESULT_MARK) and p.stem.removesuffix(RESULT_MARK) in stems]
+    if results:
+        say(f"left out: {len(results)} of {len(pictures)} pictures in {hr_folder}, which are results of others there")
+    hr_files = [p for p in pictures if not (p in results or (LR_MARK.search(p.stem) and _without_lr_mark(p) in marked))]
     hr_by_name = {HR_MARK.sub("", path.stem): path for path in hr_files}
     others = set(hr_files) - set(hr_by_name.values())
     twins = sorted(path.name for path in others)

@@ -6,11 +6,9 @@ small one. The page itself is report.html; every text that is not ours passes `e
 
 import base64
 import io
-import math
 import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -20,13 +18,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from srgan_cli.charts import Numbers, draw_chart, mean
+from srgan_cli.charts import draw_chart
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason, replacing
 from srgan_cli.images import Picture, to_pil
-from srgan_cli.metrics import Metric, Scores
+from srgan_cli.metrics import Metric, Scores, mean_scores
 
 CROP = 48  # side of the enlarged square in HR pixels
+EXACT = 2**20  # pixels up to which a picture is shown without loss
 STAGE = 720  # CSS pixels up to which small pictures are shown at a multiple of their size
 
 
@@ -43,7 +42,8 @@ class Report:
         self._title = title
         self._protocol = protocol
         self._metrics = metrics
-        self._pictures: list[tuple[str, Numbers]] = []
+        self._scores: dict[str, Scores] = {}
+        self._failures: list[str] = []
         page = resources.files("srgan_cli").joinpath("report.html").read_text("utf-8")
         self._head, self._section, self._tail = re.split("<!-- picture: .* -->\n", page)
 
@@ -61,15 +61,14 @@ class Report:
             name: Its heading.
             hr: (H, W, 1 or 3) uint8.
             sr: Model -> its picture, shaped as `hr`; at least one, "bicubic" first.
-            scores: What is missing or NaN was not measured.
+            scores: Of each model, of every metric.
 
         Raises:
             SrganError: The temporary file cannot be written.
         """
-        numbers = {model: [row.get(metric.key, math.nan) for metric in self._metrics] for model, row in scores.items()}
-        table = _table(f"Scores of {name}", self._metrics, numbers)
         parts = _comparison(name, [*sr.items(), ("HR", hr)])
-        parts |= {"number": len(self._pictures) + 1, "name": escape(name), "table": table}
+        table = _table(f"Scores of {name}", self._metrics, scores)
+        parts |= {"number": len(self._scores) + 1, "name": escape(name), "table": table}
         try:
             self._sections.write(_fill(self._section, parts))
         except OSError as error:
@@ -77,7 +76,11 @@ class Report:
             raise SrganError(
                 f"{folder}: cannot be written ({reason(error)})", "free some space, or set TMPDIR"
             ) from error
-        self._pictures.append((name, numbers))
+        self._scores[name] = scores
+
+    def fail(self, message: str) -> None:
+        """Add what is said of a picture that was not measured."""
+        self._failures.append(message)
 
     def write(self, path: Path) -> None:
         """Write the page; nobody ever sees half of it under that name.
@@ -94,20 +97,19 @@ class Report:
 
     def _summary(self) -> dict[str, str]:
         """The parts of the page that are about all pictures."""
-        names = [name for name, _ in self._pictures]
-        counts = Counter(model for _, numbers in self._pictures for model in numbers)
-        columns = [
-            {model: [row[model][index] if model in row else math.nan for _, row in self._pictures] for model in counts}
-            for index in range(len(self._metrics))
-        ]
-        means = {
-            model + f" ({count} of {len(names)})" * (count < len(names)): [mean(column[model]) for column in columns]
-            for model, count in counts.items()
-        }
+        names, means = list(self._scores), mean_scores(list(self._scores.values()))
+        columns = (
+            {model: [scores[model][metric.key] for scores in self._scores.values()] for model in means}
+            for metric in self._metrics
+        )
         charts = map(draw_chart, self._metrics, repeat(names), columns) if len(names) > 1 else ()
         links = (f'<a href="#picture-{number}">{escape(name)}</a>' for number, name in enumerate(names, 1))
-        table = _table(f"Mean over pictures (n = {len(names)}), best underlined", self._metrics, means)
-        return {"means": table, "charts": "".join(charts), "links": "\n".join(links)}
+        return {
+            "means": _table(f"Mean over pictures (n = {len(names)}), best underlined", self._metrics, means),
+            "failures": "".join(f"<li>{escape(message)}" for message in self._failures),
+            "charts": "".join(charts),
+            "links": "\n".join(links),
+        }
 
 
 def _fill(template: str, parts: Mapping[str, str | int]) -> str:
@@ -115,13 +117,11 @@ def _fill(template: str, parts: Mapping[str, str | int]) -> str:
     return re.sub(r"\{\{ (\w+) \}\}", lambda match: str(parts[match[1]]), template)
 
 
-def _table(caption: str, metrics: Sequence[Metric], numbers: Numbers) -> str:
+def _table(caption: str, metrics: Sequence[Metric], scores: Scores) -> str:
     """A row for each model, a column for each metric."""
-    values = zip(*numbers.values(), strict=True)
-    columns = [_column(metric, column) for metric, column in zip(metrics, values, strict=False)]
+    columns = [_column(metric, [numbers[metric.key] for numbers in scores.values()]) for metric in metrics]
     rows = "".join(
-        f'<tr><th scope="row">{escape(model)}{"".join(cells)}'
-        for model, cells in zip(numbers, zip(*columns, strict=True), strict=True)
+        f'<tr><th scope="row">{escape(model)}{"".join(cells)}' for model, *cells in zip(scores, *columns, strict=True)
     )
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
@@ -138,8 +138,7 @@ def _heading(metric: Metric) -> str:
 
 def _column(metric: Metric, values: Sequence[float]) -> list[str]:
     """Cells of a table; of two and more numbers the best is marked, and every one that looks the same."""
-    known = [value for value in values if not math.isnan(value)]
-    best = metric.text(metric.best(known)) if len(known) > 1 else None
+    best = metric.text(metric.best(values)) if len(values) > 1 else None
     texts = [metric.text(value) for value in values]
     return [f"<td><strong>{text}</strong>" if text == best else f"<td>{text}" for text in texts]
 
@@ -149,9 +148,11 @@ def _comparison(name: str, layers: Sequence[tuple[str, np.ndarray]]) -> dict[str
     height, width = layers[-1][1].shape[:2]
     top, left, side = most_different([pixels for _, pixels in layers])
     square = slice(top, top + side), slice(left, left + side)
+    exact = height * width <= EXACT
+    how: dict[str, Any] = {"lossless": True} if exact else {"quality": 90}
     classes = {0: "left", max(1, len(layers) - 2): "right"}  # bicubic and the last model
     images = (
-        f'<img class="{classes.get(n, "")}" alt="{escape(f"{name}, {label}")}" {_source(pixels, quality=90)}>'
+        f'<img class="{classes.get(n, "")}" alt="{escape(f"{name}, {label}")}" {_source(pixels, **how)}>'
         for n, (label, pixels) in enumerate(layers)
     )
     crops = (f'<li><img alt="" {_source(pixels[square], lossless=True)}>{escape(label)}' for label, pixels in layers)
@@ -162,6 +163,7 @@ def _comparison(name: str, layers: Sequence[tuple[str, np.ndarray]]) -> dict[str
         "images": "\n".join(images),
         "crops": "\n".join(crops),
         "side": side,
+        "exactness": "" if exact else "exact, unlike the above, which is compressed: ",
     }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from srgan_cli import SCALE
-from srgan_cli.evaluation import Failure, Protocol, mean_scores
-from srgan_cli.metrics import METRICS, Scores
+from srgan_cli.evaluation import Failure, Protocol
+from srgan_cli.metrics import METRICS, Scores, mean_scores
 
 
 def to_json(protocol: Protocol, pictures: Mapping[str, Scores], failures: Sequence[Failure]) -> str:

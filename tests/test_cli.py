@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from srgan_cli import images
 from srgan_cli.cli import app
 from srgan_cli.degradation import bicubic
+from srgan_cli.metrics import luma
 
 PROGRAM = Path(sys.executable).with_name("srgan")
 
@@ -328,6 +330,45 @@ def test_eval_prints_bicubic_first_and_the_protocol(pair: tuple[Path, Path]) -> 
     ]  # fmt: skip
     assert float(rows[1][2]) > float(rows[0][2])
     assert result.stderr == ""
+
+
+def test_eval_keeps_what_was_measured_when_it_is_interrupted(
+    tmp_path: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(next(pair[0].iterdir()), pair[0] / "b.png")
+
+    signals = [signal.SIGINT]
+
+    def interrupt(pixels: np.ndarray) -> np.ndarray:
+        while signals:
+            os.kill(os.getpid(), signals.pop())
+        return luma(pixels)
+
+    monkeypatch.setattr("srgan_cli.evaluation.luma", interrupt)
+    files = "--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv", "--report", tmp_path / "s.html"
+    code, stdout, stderr = in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)
+    assert (code, stderr) == (130, "1 measured, 0 failed, 1 left when interrupted\n")
+    assert "mean of 1" in stdout
+    assert [len(json.loads((tmp_path / "s.json").read_text())["pictures"]), (tmp_path / "s.html").exists()] == [1, True]
+
+
+def test_eval_writes_its_files_before_a_table_that_nobody_reads(
+    tmp_path: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("srgan_cli.console.show_scores", closed)
+    options = "--model", pair[0], "--no-lpips", "--report", tmp_path / "s.html"
+    assert in_process("eval", "--data", pair[0], *options) == (1, "", "")
+    assert (tmp_path / "s.html").exists()
+
+
+def test_eval_prints_what_the_terminal_has_letters_for(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    others = pair[0].rename(tmp_path / "d\N{LATIN SMALL LETTER U WITH DIAERESIS}nn")
+    result = srgan("eval", "--data", others, "--model", others, "--no-lpips", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "?" in result.stdout  # its PSNR, for one, is infinite
 
 
 def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]) -> None:

@@ -6,20 +6,21 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli import images
+from srgan_cli import evaluation, images
 from srgan_cli.console import show_scores
 from srgan_cli.errors import SrganError
-from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models, mean_scores
+from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models
 from srgan_cli.files import write_text
 from srgan_cli.images import Picture
 from srgan_cli.lpips import Lpips
-from srgan_cli.metrics import METRICS
+from srgan_cli.metrics import METRICS, mean_scores
 from srgan_cli.pairs import Pair, find_pairs
 from srgan_cli.released import find_lpips
 from srgan_cli.tables import to_csv, to_json
@@ -182,6 +183,22 @@ def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarr
     Image.fromarray(photo[:12, :16]).save(folder / "small.png")
     (result,) = evaluate([Pair("small", folder / "small.png")], {}, Protocol(border=0), None)
     assert isinstance(result, Result)
+
+
+@pytest.mark.parametrize(
+    ("side", "border", "hint"),
+    [
+        (8, 4, "leave it out"),
+        (16, 4, "use --border 2 or less and add --no-lpips"),
+        (16, 2, "add --no-lpips"),
+        (18, 4, "use --border 3 or less"),
+    ],
+)
+def test_what_is_too_small_is_told_what_helps(photo: np.ndarray, side: int, border: int, hint: str) -> None:
+    hr, lpips = photo[:side, :40], Lpips(cast(Path, find_lpips()))
+    with pytest.raises(SrganError, match="is too small") as caught:
+        evaluation._compare(Pair("a", Path("a")), hr, Picture(hr[::4, ::4]), {}, Protocol(border=border), lpips)
+    assert caught.value.hint == hint
 
 
 def test_names_that_are_not_utf8_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

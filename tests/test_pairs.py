@@ -45,6 +45,13 @@ def test_one_marked_picture_hides_no_others(tmp_path: Path) -> None:
         find_pairs(folder_of(folder, ["lake.png"]), None)
 
 
+def test_results_beside_their_inputs_are_no_hr(tmp_path: Path) -> None:
+    lines: list[str] = []
+    folder = folder_of(tmp_path / "photos", ["a.jpg", "a_x4.jpg", "b_x4.png"])
+    assert [pair.hr.name for pair in find_pairs(folder, None, lines.append)] == ["a.jpg", "b_x4.png"]
+    assert lines == [f"left out: 1 of 3 pictures in {folder}, which are results of others there"]
+
+
 def test_a_name_that_only_looks_marked_is_taken_as_it_is(tmp_path: Path) -> None:
     names = ["box4.png", "bo.png"]
     pairs = find_pairs(folder_of(tmp_path / "hr", names), folder_of(tmp_path / "lr", names))

@@ -29,7 +29,7 @@ LAYERS = (
         "summaries",
     },
     {"upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
-    {"console", "account", "boundary", "parameters", "cli"},
+    {"console", "account", "scorebook", "boundary", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (
     set(),

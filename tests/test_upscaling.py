@@ -18,7 +18,7 @@ from srgan_cli.images import Picture
 from srgan_cli.inference import Network
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.model import Generator, load_generator
+from srgan_cli.model import Generator, GeneratorConfig, load_generator
 from srgan_cli.options import with_absolute_paths
 from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.sizes import Size
@@ -86,6 +86,15 @@ def test_what_callers_have_told_keras_changes_nothing(photo: np.ndarray, policy:
     finally:
         keras.config.set_dtype_policy(before)
         keras.config.set_image_data_format("channels_last")
+
+
+def test_a_spoiled_network_makes_no_picture(photo: np.ndarray, tmp_path: Path) -> None:
+    generator = Generator(GeneratorConfig(8, 1))
+    generator.get_layer("last").bias.assign([0.0, np.nan, 0.0])
+    generator.save(tmp_path / "g.keras")
+    upscaler = Upscaler(Options(str(tmp_path / "g.keras"), device="cpu", precision="float32"))
+    with pytest.raises(SrganError, match="the network gives no numbers"):
+        upscaler.upscale(Picture(photo[:8, :8]))
 
 
 def test_grey_stays_neutral(upscaler: Upscaler, photo: np.ndarray) -> None:

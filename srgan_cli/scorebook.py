@@ -1,0 +1,61 @@
+"""What is told and written of an evaluation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from srgan_cli import console, tables
+from srgan_cli.evaluation import Failure, Protocol, Result
+from srgan_cli.files import STDOUT, write_text
+from srgan_cli.metrics import Scores
+from srgan_cli.report import Report
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write; None for none, `-` for stdout, of which there may be one."""
+
+    json: Path | None
+    csv: Path | None
+    report: Path | None
+
+
+class Scorebook:
+    """Gathers what comes of each pair, then writes and shows it.
+
+    Args:
+        protocol: Of all the numbers.
+        page: The report, if one is wanted.
+        debug: Whether to show where errors happened.
+    """
+
+    def __init__(self, protocol: Protocol, page: Report | None, debug: bool) -> None:
+        self._protocol, self._page, self._debug = protocol, page, debug
+        self._pictures: dict[str, Scores] = {}
+        self._failures: list[Failure] = []
+
+    def enter(self, outcome: Result | Failure) -> None:
+        """Keep what came of a pair; a failure is told at once."""
+        if isinstance(outcome, Failure):
+            self._failures.append(outcome)
+            console.report(outcome.error, self._debug)
+            if self._page:
+                self._page.fail(outcome.error.message)
+        else:
+            self._pictures[outcome.name] = outcome.scores
+            if self._page:
+                self._page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
+
+    def close(self, outputs: Outputs, pairs: int, per_image: bool) -> bool:
+        """Write and show it all; whether every one of so many pairs was measured."""
+        write_text(outputs.json, tables.to_json(self._protocol, self._pictures, self._failures))
+        write_text(outputs.csv, tables.to_csv(self._pictures))
+        if self._page and outputs.report:
+            self._page.write(outputs.report)
+        if self._pictures:  # last, since whoever reads stdout may close it
+            on_stdout = STDOUT not in (outputs.json, outputs.csv)
+            console.show_scores(str(self._protocol), self._protocol.metrics, self._pictures, per_image, on_stdout)
+        measured, failed = len(self._pictures), len(self._failures)
+        if measured < pairs:
+            left = pairs - measured - failed
+            console.say(f"{measured} measured, {failed} failed" + (f", {left} left when interrupted" if left else ""))
+        return measured == pairs
