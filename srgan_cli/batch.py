@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from srgan_cli import formats, images
+from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason, remove_stale, write_stdout
 from srgan_cli.frames import Frame, encode_frames, read_frames
@@ -45,9 +46,9 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
         try:
             outcome = _run(upscale, job, on_pixels)
         except SrganError as error:
-            yield _done_meanwhile(job) or Outcome(job.source, job.place, job.size, error=error)
+            yield _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=error)
         except MemoryError:  # while it is prepared or written; the network's is met where it computes
-            yield Outcome(job.source, job.place, job.size, error=OutOfMemoryError(job.source))
+            yield Outcome(job.source, job.place, job.lr_size, error=OutOfMemoryError(job.source))
         else:
             yield replace(outcome, seconds=time.perf_counter() - started)
 
@@ -123,7 +124,10 @@ def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[
     """Write a result by a function, which returns what the format cannot hold of what its file said, by name."""
     if job.to_stdout:
         file = io.BytesIO()  # the writers of some formats go back and forth
-        lost = encode_to(file)
+        try:
+            lost = encode_to(file)
+        except EncodingError as error:
+            raise SrganError(f"stdout: {error.message}", error.hint) from error
         write_stdout(file.getvalue())
         return lost
     try:

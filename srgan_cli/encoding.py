@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.errors import SrganError
+from srgan_cli.files import reason
 from srgan_cli.formats import SUFFIXES, Format
 from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
 from srgan_cli.writegif import write_gif
@@ -24,6 +26,21 @@ BYTE, UNDEFINED = 1, 7
 
 class EncodingError(SrganError):
     """An encoder does not take a picture."""
+
+
+@contextmanager
+def encoders_errors() -> Iterator[None]:
+    """Around encoders, which raise whatever does not suit them.
+
+    Raises:
+        EncodingError: For that; what is about files, memory or our own passes.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, MemoryError, SrganError):
+        raise
+    except Exception as error:
+        raise EncodingError(f"cannot be written ({reason(error)})", "write another format, such as .png") from error
 
 
 def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO) -> tuple[str, ...]:

@@ -35,28 +35,31 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
         SrganError: It cannot be written; what stood at `path` still does.
     """
     ending = path.name[-16:]  # tells Keras the format
-    special = _is_special(path)
-    folder = Path(tempfile.gettempdir()) if special else path.parent
+    put = _copy_into if _is_special(path) else _place_new if new else _replace
+    folder = Path(tempfile.gettempdir()) if put is _copy_into else path.parent
     temporary = folder / f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}"
     try:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
-            if special:
-                with path.open("wb") as target:
-                    shutil.copyfileobj(file, target)
-        if new and not special:
-            _place_new(temporary, path)
-        elif not special:
-            with suppress(OSError):  # there is none yet
-                shutil.copymode(path, temporary)
-            temporary.replace(path)
+        put(temporary, path)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         raise SrganError(
             f"{path}: cannot be written ({reason(error)})", "check the disk and the folder's permissions"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _copy_into(temporary: Path, path: Path) -> None:
+    with temporary.open("rb") as file, path.open("wb") as target:
+        shutil.copyfileobj(file, target)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    with suppress(OSError):  # there is none yet
+        shutil.copymode(path, temporary)
+    temporary.replace(path)
 
 
 def _place_new(temporary: Path, path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import images, readgif, sixteen
 from srgan_cli.animation import write_animation
-from srgan_cli.encoding import EncodingError, with_colours, write_tiff
+from srgan_cli.encoding import encoders_errors, with_colours, write_tiff
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import Format, Header
@@ -190,7 +190,7 @@ def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: B
     """
     lost: dict[str, None] = {}
     iterator = iter(frames)
-    try:
+    with encoders_errors():
         if kind.several == "pages":
             write_tiff(_pages(iterator, kind, lost), file)
         else:
@@ -198,10 +198,6 @@ def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: B
             metadata = _fitted(first.picture, kind, lost, grey=False)
             shown = ((_uniform(f.picture, header), f.milliseconds) for f in chain([first], iterator))
             lost.update(dict.fromkeys(write_animation(shown, header, metadata, kind, file)))
-    except (OSError, RuntimeError, MemoryError, SrganError):
-        raise
-    except Exception as error:  # Pillow's encoders raise whatever does not suit them
-        raise EncodingError(f"cannot be written ({reason(error)})", "write another format, such as .png") from error
     return tuple(lost)
 
 

@@ -16,7 +16,7 @@ from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import SrganError
 from srgan_cli.exif import orientation
-from srgan_cli.files import reason, replacing
+from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_unsupported, without_pixels
@@ -247,10 +247,5 @@ def encode(picture: Picture, kind: Format, file: BinaryIO) -> tuple[str, ...]:
     """
     pixels = to_array(picture)
     kept, lost = picture.metadata.corrected(*pixels.shape[1::-1]).fitted(kind, grey=pixels.shape[-1] < 3)
-    try:
+    with encoding.encoders_errors():
         return lost + encoding.encode(pixels, kept, kind, file)
-    except (OSError, RuntimeError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's encoders raise whatever does not suit them
-        hint = getattr(error, "hint", "write another format, such as .png")
-        raise EncodingError(f"cannot be written ({reason(error)})", hint) from error

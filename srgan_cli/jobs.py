@@ -9,14 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, frames, memory, sizes
+from srgan_cli import formats, frames, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_can_be_made, check_folder, reason
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format, Header
 from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
-from srgan_cli.outcomes import Outcome, Size
+from srgan_cli.outcomes import Outcome
+from srgan_cli.sizes import Size
 from srgan_cli.sources import Search, Source
 
 Existing = Literal["refuse", "overwrite", "skip"]
@@ -45,7 +46,7 @@ class Job:
     Attributes:
         source: The file to read; `-` is stdin.
         target: The file to write; only a format if `to_stdout`.
-        size: Of LR: width and height in pixels, of the first frame or page.
+        lr_size: Width and height in pixels, of the first frame or page.
         sr_size: Of the result, likewise.
         pixels: LR pixels to compute: those of all frames, twice that with an alpha channel.
         header: What else is known of it, `finish` applied.
@@ -60,8 +61,8 @@ class Job:
 
     source: Path
     target: Path
-    size: Size
-    sr_size: Size
+    lr_size: tuple[int, int]
+    sr_size: tuple[int, int]
     pixels: int
     header: Header
     memory: int = 0
@@ -80,7 +81,9 @@ class Job:
     @property
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
-        return Outcome(self.source, self.place, self.size, self.sr_size, frames=self.header.frames, memory=self.memory)
+        return Outcome(
+            self.source, self.place, self.lr_size, self.sr_size, frames=self.header.frames, memory=self.memory
+        )
 
 
 @dataclass(frozen=True)
@@ -238,7 +241,7 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     )
 
 
-def _refuse_what_cannot_fit(path: Path, header: Header, size: sizes.Size, kind: Format, available: int) -> None:
+def _refuse_what_cannot_fit(path: Path, header: Header, size: Size, kind: Format, available: int) -> None:
     least = memory.needed(header, size, kind, memory.SMALLEST_WINDOWS)
     if least > available:
         less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from srgan_cli.errors import SrganError
 
-Size = tuple[int, int]  # width, height
 SETUP = ("model", "strength", "device", "precision")
 
 
@@ -18,7 +17,7 @@ class Outcome:
     Attributes:
         source: The file that was to be read; `-` is stdin.
         target: The file that was to be written; `-` is stdout.
-        lr_size: Of the picture, in pixels.
+        lr_size: Of the picture: width and height in pixels.
         sr_size: Of the result; like `lr_size` that of the first frame or page.
         seconds: What it took.
         error: Why there is no result.
@@ -30,8 +29,8 @@ class Outcome:
 
     source: Path
     target: Path | None = None
-    lr_size: Size | None = None
-    sr_size: Size | None = None
+    lr_size: tuple[int, int] | None = None
+    sr_size: tuple[int, int] | None = None
     seconds: float | None = None
     error: SrganError | None = None
     skipped: bool = False

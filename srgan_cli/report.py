@@ -26,7 +26,7 @@ from srgan_cli.metrics import Metric, Scores, mean_scores
 
 CROP = 48  # side of the enlarged square in HR pixels
 EXACT = 2**20  # pixels up to which a picture is shown without loss
-STAGE = 720  # CSS pixels up to which small pictures are shown at a multiple of their size
+WIDEST = 720  # CSS pixels up to which small pictures are shown at a multiple of their size
 
 
 class Report:
@@ -159,7 +159,7 @@ def _comparison(name: str, layers: Sequence[tuple[str, np.ndarray]]) -> dict[str
     return {
         "options": "".join(f"<option>{escape(label)}" for label, _ in layers),
         "place": f"--width:{width};--height:{height};--x:{left};--y:{top};--side:{side}",
-        "zoom": max(1, STAGE // max(height, width)),
+        "zoom": max(1, WIDEST // max(height, width)),
         "images": "\n".join(images),
         "crops": "\n".join(crops),
         "side": side,

@@ -209,7 +209,7 @@ def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatc
     content = (folder / "deep" / "c.jpg").read_bytes()
     monkeypatch.setattr("sys.stdin", Stdin(content))
     (job,) = plan("-").jobs
-    assert (job.to_stdout, job.target.suffix, job.content, job.size) == (True, ".jpg", content, (3, 4))
+    assert (job.to_stdout, job.target.suffix, job.content, job.lr_size) == (True, ".jpg", content, (3, 4))
     for output, target in (("out/", "out/stdin.webp"), ("a.webp", "a.webp")):
         monkeypatch.setattr("sys.stdin", Stdin(content))
         assert targets("-", output=output, format="webp") == [f"- {target}"]
@@ -368,4 +368,4 @@ def test_a_lying_photograph_is_planned_upright(folder: Path) -> None:
     exif[274] = 6
     Image.new("RGB", (6, 5)).save(folder / "lying.jpg", exif=exif)
     (job,) = plan_jobs([str(folder / "lying.jpg")]).jobs
-    assert (job.size, job.sr_size) == ((5, 6), (20, 24))
+    assert (job.lr_size, job.sr_size) == ((5, 6), (20, 24))
