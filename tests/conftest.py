@@ -63,3 +63,11 @@ def small_generator() -> "Generator":
 
     keras.utils.set_random_seed(0)
     return randomise(Generator(GeneratorConfig(filters=8, residual_blocks=2)))
+
+
+@pytest.fixture
+def model(tmp_path_factory: pytest.TempPathFactory, small_generator: "Generator") -> Path:
+    """The file of its weights."""
+    path = tmp_path_factory.mktemp("weights") / "small.keras"
+    small_generator.save(path)
+    return path

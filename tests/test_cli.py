@@ -91,15 +91,15 @@ def test_version() -> None:
     assert in_process("--version")[:2] == (0, "srgan 0.1.0\n")
 
 
-def test_default_names_and_overwrite(small: Path) -> None:
+def test_default_names_and_overwrite(small: Path, model: Path) -> None:
     result = small.with_name("[x4] small_x4.png")
-    assert in_process("upscale", small)[0] == 0
+    assert in_process("upscale", small, "--model", model)[0] == 0
     before = result.stat().st_mtime_ns
     code, _, stderr = in_process("upscale", small)
     assert code == 1
     assert f"error: {result}: exists already" in stderr
     assert result.stat().st_mtime_ns == before
-    assert in_process("upscale", small, "--overwrite")[0] == 0
+    assert in_process("upscale", small, "--model", model, "--overwrite")[0] == 0
     assert result.stat().st_mtime_ns > before
 
 
@@ -108,11 +108,11 @@ def test_one_picture_that_is_there_already_is_said(small: Path) -> None:
     assert in_process("upscale", small, "--skip-existing") == (0, "", "0 done, 1 skipped\n")
 
 
-def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, tmp_path: Path) -> None:
+def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, model: Path, tmp_path: Path) -> None:
     (small.parent / "bad.png").write_bytes(b"no picture")
     truncated = small.parent / "truncated.png"
     truncated.write_bytes(PHOTO.read_bytes()[:20_000])
-    code, stdout, stderr = in_process("upscale", small.parent, "-o", tmp_path / "out")
+    code, stdout, stderr = in_process("upscale", small.parent, "--model", model, "-o", tmp_path / "out")
     assert code == 1
     assert stdout == ""
     assert [file.name for file in (tmp_path / "out").iterdir()] == [small.name]
@@ -174,13 +174,13 @@ def test_a_missing_gpu_is_one_sentence(small: Path) -> None:
     assert "error: there is no GPU that" in stderr
 
 
-def test_a_transparent_picture_becomes_a_jpeg_on_a_background(tmp_path: Path) -> None:
+def test_a_transparent_picture_becomes_a_jpeg_on_a_background(tmp_path: Path, model: Path) -> None:
     Image.new("RGBA", (6, 4), (200, 0, 0, 0)).save(tmp_path / "logo.png", dpi=(300, 300))
     code, _, stderr = in_process("upscale", tmp_path / "logo.png", "-o", tmp_path / "logo.jpg")
     assert code == 1
     assert "--background COLOR" in stderr
     assert in_process("upscale", tmp_path / "logo.png", "--background", "mauve-ish")[0] == 2
-    options = ("-o", tmp_path / "logo.jpg", "--background", "white", "--strip")
+    options = ("-o", tmp_path / "logo.jpg", "--model", model, "--background", "white", "--strip")
     assert in_process("upscale", tmp_path / "logo.png", *options)[0] == 0
     with Image.open(tmp_path / "logo.jpg") as result:
         assert result.size == (24, 16)
@@ -209,9 +209,9 @@ def test_streams_may_be_closed(small: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+def test_what_a_format_cannot_hold_is_said(tmp_path: Path, model: Path) -> None:
     Image.new("RGB", (6, 4)).save(tmp_path / "p.jpg", xmp=b"packet")
-    code, _, stderr = in_process("upscale", tmp_path / "p.jpg", "-o", tmp_path / "p.bmp")
+    code, _, stderr = in_process("upscale", tmp_path / "p.jpg", "--model", model, "-o", tmp_path / "p.bmp")
     assert code == 0
     assert "without XMP" in stderr
 
