@@ -1,9 +1,12 @@
 """What is told and written of an evaluation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli import console, tables
+from srgan_cli.errors import SrganError
 from srgan_cli.evaluation import Failure, Protocol, Result
 from srgan_cli.files import STDOUT, write_text
 from srgan_cli.metrics import Scores
@@ -32,6 +35,7 @@ class Scorebook:
         self._protocol, self._page, self._debug = protocol, page, debug
         self._pictures: dict[str, Scores] = {}
         self._failures: list[Failure] = []
+        self._all_written = True
 
     def enter(self, outcome: Result | Failure) -> None:
         """Keep what came of a pair; a failure is told at once."""
@@ -42,15 +46,19 @@ class Scorebook:
                 self._page.fail(outcome.error.message)
         else:
             self._pictures[outcome.name] = outcome.scores
-            if self._page:
-                self._page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
+            with self._telling():
+                if self._page and self._all_written:
+                    self._page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
 
     def close(self, outputs: Outputs, pairs: int, per_image: bool) -> bool:
-        """Write and show it all; whether every one of so many pairs was measured."""
-        write_text(outputs.json, tables.to_json(self._protocol, self._pictures, self._failures))
-        write_text(outputs.csv, tables.to_csv(self._pictures))
-        if self._page and outputs.report:
-            self._page.write(outputs.report)
+        """Write and show it all; whether every one of so many pairs was measured and everything written."""
+        if self._page and outputs.report and self._all_written:
+            with self._telling():
+                self._page.write(outputs.report)
+        with self._telling():
+            write_text(outputs.json, tables.to_json(self._protocol, self._pictures, self._failures))
+        with self._telling():
+            write_text(outputs.csv, tables.to_csv(self._pictures))
         if self._pictures:  # last, since whoever reads stdout may close it
             on_stdout = STDOUT not in (outputs.json, outputs.csv)
             console.show_scores(str(self._protocol), self._protocol.metrics, self._pictures, per_image, on_stdout)
@@ -58,4 +66,13 @@ class Scorebook:
         if measured < pairs:
             left = pairs - measured - failed
             console.say(f"{measured} measured, {failed} failed" + (f", {left} left when interrupted" if left else ""))
-        return measured == pairs
+        return measured == pairs and self._all_written
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Around what is written: an error is told, and the rest written all the same."""
+        try:
+            yield
+        except SrganError as error:
+            console.report(error, self._debug)
+            self._all_written = False

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from srgan_cli import images
 from srgan_cli.cli import app
 from srgan_cli.degradation import bicubic
+from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma
 
 PROGRAM = Path(sys.executable).with_name("srgan")
@@ -362,6 +363,20 @@ def test_eval_writes_its_files_before_a_table_that_nobody_reads(
     options = "--model", pair[0], "--no-lpips", "--report", tmp_path / "s.html"
     assert in_process("eval", "--data", pair[0], *options) == (1, "", "")
     assert (tmp_path / "s.html").exists()
+
+
+def test_eval_writes_what_can_be_written(
+    tmp_path: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SrganError("the disk is full")
+
+    monkeypatch.setattr("srgan_cli.report.Report.add", full)
+    files = "--report", tmp_path / "s.html", "--csv", tmp_path / "s.csv"
+    code, stdout, stderr = in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)
+    assert (code, stderr) == (1, "error: the disk is full\n")
+    assert "mean of 1" in stdout
+    assert [path.exists() for path in (tmp_path / "s.html", tmp_path / "s.csv")] == [False, True]
 
 
 def test_eval_prints_what_the_terminal_has_letters_for(tmp_path: Path, pair: tuple[Path, Path]) -> None:
