@@ -19,7 +19,8 @@ import tensorflow as tf
 from keras import ops
 
 from srgan_cli import SCALE
-from srgan_cli.data import Pairs, Pictures
+from srgan_cli.batches import Batches
+from srgan_cli.data import Pictures
 from srgan_cli.losses import content_loss
 from srgan_cli.model import build_discriminator, load_discriminator, load_generator
 from srgan_cli.options import TrainOptions
@@ -30,7 +31,7 @@ def main() -> None:
     """Print a line for each part."""
     model, photographs, vgg, *trained = sys.argv[1:]
     options = TrainOptions(data=photographs, sampling="crop", hr_size=128, batch_size=8, vgg_weights=vgg)
-    lr, hr = Pairs(Pictures(options.data, 2**30), options, 0, 1)[0]
+    lr, hr = Batches(Pictures(options.data, 2**30), options)[0]
     start = tf.constant(load_generator(find_weights(model))(lr, training=False))
     contents = {name: content_loss(replace(options, content_loss=name)) for name in ("vgg", "cosine")}
     discriminator = build_discriminator()

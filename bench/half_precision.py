@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from srgan_cli import layers
-from srgan_cli.data import Pairs, Pictures
+from srgan_cli.batches import Batches
+from srgan_cli.data import Pictures
 from srgan_cli.device import computing_in
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator, load_generator
@@ -34,8 +35,8 @@ def main() -> None:
     """Print a line for each share and form."""
     generator = load_generator(Path(sys.argv[1]))
     options = DataOptions(sys.argv[2], sampling="crop", hr_size=192, batch_size=4)
-    pairs = Pairs(Pictures(options.data, 2**30), options, 0, 3)
-    lr = np.concatenate([pairs[index][0] for index in range(3)])
+    batches = Batches(Pictures(options.data, 2**30), options)
+    lr = np.concatenate([batches[index][0] for index in range(3)])
     exact = generator.predict(lr, batch_size=4, verbose=0)
     for dtype, share in (*(("bfloat16", share) for share in SHARES), ("float16", 1)):
         layers.EXACT_SHARE = share

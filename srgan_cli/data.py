@@ -1,20 +1,17 @@
-"""A folder, a glob or a .zip of pictures -> (LR, HR) batches, a pure function of (seed, step)."""
+"""A folder, a glob or a .zip -> the pictures to train on, decoded, and how squares are made of them."""
 
 import glob
 import io
 import os
-import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
-import keras
 import numpy as np
 
 from srgan_cli import formats, images
-from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.images import Picture
@@ -23,7 +20,6 @@ from srgan_cli.runs import holds_sheets
 from srgan_cli.walking import matches, walk
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
-Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3) in [-1, 1]
 
 
 class Pictures:
@@ -149,78 +145,3 @@ def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str
     how = "random crops of" if sampling == "crop" else "each resized to"
     say(f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {sampling})")
     return sampling
-
-
-class Pairs(keras.utils.PyDataset):
-    """Batches (LR, HR) for `keras.Model.fit`: LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3).
-
-    Float32 RGB in [-1, 1]. Batch `i` is that of step `first_step + i` and depends on nothing but the pictures, the
-    options and that number, so a resumed run sees what an uninterrupted one would have.
-
-    Args:
-        pictures: Where they come from.
-        options: Their `sampling` must be chosen.
-        first_step: Step of the first batch.
-        stop_step: One past the step of the last.
-
-    Attributes:
-        ready: When each batch was ready, by `time.perf_counter`; index -> seconds.
-        failure: Why a batch could not be made, since backends wrap what is raised in a thread.
-    """
-
-    def __init__(self, pictures: Pictures, options: DataOptions, first_step: int, stop_step: int) -> None:
-        super().__init__(workers=options.workers, max_queue_size=4 * options.workers)
-        self._pictures, self._options = pictures, options
-        self._steps = range(first_step, stop_step)
-        self.ready: dict[int, float] = {}
-        self.failure: SrganError | None = None
-
-    @property
-    def num_batches(self) -> int:
-        """How many steps there are."""
-        return len(self._steps)
-
-    def __getitem__(self, index: int) -> Batch:
-        """The batch of step `first_step + index`."""
-        size, step = self._options.batch_size, self._steps[index]
-        numbers = range(step * size, step * size + size)
-        try:
-            lr, hr = (images.to_tensor(np.stack(part)) for part in zip(*map(self._pair, numbers), strict=True))
-        except SrganError as error:
-            self.failure = error
-            raise
-        self.ready[index] = time.perf_counter()
-        return lr, hr
-
-    def _pair(self, number: int) -> Batch:
-        """The `number`-th pair of the run, uint8."""
-        rng = np.random.default_rng((self._options.seed, number))
-        hr = self._square(number, rng)
-        return degrade(hr, self._options.degradation, rng), hr
-
-    def _square(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """(hr_size, hr_size, 3) uint8; every round goes through all pictures."""
-        options = self._options
-        turn, place = divmod(number, len(self._pictures))
-        index = _order(len(self._pictures), options.seed, turn)[place]
-        if options.sampling == "resize":
-            picture = self._pictures.load(int(index), smallest_side=1)
-            return _flip(images.resize(picture, options.hr_size, options.hr_size), rng)
-        picture = self._pictures.load(int(index), smallest_side=options.hr_size)
-        square = _flip(_crop(picture, options.hr_size, rng), rng)
-        # Copied here, since Pillow's own copy of such a view holds up all other threads.
-        return np.ascontiguousarray(np.rot90(square) if rng.random() < 0.5 else square)
-
-
-@lru_cache(maxsize=4)
-def _order(count: int, seed: int, turn: int) -> np.ndarray:
-    return np.random.default_rng((seed, turn, count)).permutation(count)
-
-
-def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    top, left = (int(rng.integers(0, extent - side + 1)) for extent in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
-
-
-def _flip(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return square[:, ::-1] if rng.random() < 0.5 else square

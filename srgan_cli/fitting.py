@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from srgan_cli.data import Pairs
+from srgan_cli.batches import Pairs
 from srgan_cli.device import batches_ahead
 from srgan_cli.errors import SrganError
 from srgan_cli.options import Stage
@@ -62,7 +62,7 @@ class Watch(keras.callbacks.Callback):
 
     @property
     def seconds(self) -> float:
-        """Since the start, with those that Keras takes to end its threads behind the last step."""
+        """Since the start, with those that Keras takes behind the last step."""
         return time.perf_counter() - self._started
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
+from srgan_cli.batches import Ahead, Batches
 from srgan_cli.data import Pictures, settle_sampling
 from srgan_cli.device import Replicas, computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
 from srgan_cli.optimization import batch_norms
-from srgan_cli.options import TrainOptions
+from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.released import find_weights
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.stages import stage_losses
@@ -47,6 +48,7 @@ class Session:
         discriminator: Trained.
         validation: What is released, on fixed squares.
         losses: Of the stages.
+        batches: To train on; to be closed.
 
     Raises:
         SrganError: The pictures or the weights cannot be used.
@@ -73,6 +75,7 @@ class Session:
         self.validation = Validation(options, self.pictures, self.generator)
         self.name_unusable()
         self.losses = stage_losses(options)
+        self.batches = Ahead(Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES)))
 
     def _start_discriminator(self) -> None:
         """Take over that of the run that was started from, as long as there are no backups of one."""

@@ -7,14 +7,14 @@ consistent state on every backend, and that is where reports, samples, validatio
 import math
 import time
 import warnings
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import Any
 
 import keras
 from keras import ops
 from PIL import Image
 
-from srgan_cli.data import Pairs
+from srgan_cli.batches import Pairs
 from srgan_cli.device import computing_in, is_out_of_memory, replicated
 from srgan_cli.errors import SrganError
 from srgan_cli.files import quoted, reason
@@ -46,7 +46,8 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     try:
         with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
             session = Session(options, run, listener, replicas)
-            return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))
+            with closing(session.batches):
+                return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))
     except Exception as error:
         if is_out_of_memory(error):
             raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
@@ -152,7 +153,7 @@ class _StageRun:
         """One `fit`."""
         session, options, step = self._session, self._options, self._step
         until = options.end_of_interval(self._stage, step)
-        pairs = Pairs(session.pictures, options, self._steps_before + step, self._steps_before + until)
+        pairs = Pairs(session.batches, self._steps_before + step, self._steps_before + until)
         # Several machines have to stop at the same step, so there only the end of an interval will do.
         watch = Watch(pairs, session.listener.stop if session.replicas.machines == 1 else lambda: False)
         history = fit(self._model, pairs, watch)

@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from srgan_cli import SCALE, images
-from srgan_cli.data import Pairs, Pictures
+from srgan_cli.batches import Batches
+from srgan_cli.data import Pictures
 from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.losses import Loss
@@ -34,10 +35,10 @@ class Validation:
     def __init__(self, options: TrainOptions, pictures: Pictures, generator: Generator) -> None:
         self.pictures = Pictures(options.validation, 0) if options.validation else pictures
         fixed = replace(options, batch_size=min(SQUARES, len(self.pictures)), seed=options.seed + 1)
-        self.lr, self.hr = Pairs(self.pictures, fixed, 0, 1)[0]
+        self.lr, self.hr = Batches(self.pictures, fixed)[0]
         count = max(STATISTICS_BATCHES, STATISTICS_SQUARES // options.batch_size)
-        batches = Pairs(pictures, options, 0, 0 if options.batch_norm == "frozen" else count)
-        squares = [batches[index][0] for index in range(batches.num_batches)]
+        batches = Batches(pictures, options)
+        squares = [batches[step][0] for step in range(0 if options.batch_norm == "frozen" else count)]
         self._statistics_of = np.array_split(np.concatenate(squares), STATISTICS_BATCHES) if squares else []
         with computing_in("float32"):
             self.released = Generator(generator.settings)

@@ -3,13 +3,16 @@
 import errno
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli.data import Pairs, Pictures, choose_sampling
+from srgan_cli.batches import Ahead, Batch, Batches, Pairs
+from srgan_cli.data import Pictures, choose_sampling
 from srgan_cli.errors import SrganError
 from srgan_cli.options import DataOptions
 
@@ -33,13 +36,20 @@ def options(place: Path | str, **changes: object) -> DataOptions:
     return DataOptions(**{"data": str(place), "sampling": "crop", "hr_size": 32, "batch_size": 3, **changes})  # type: ignore[arg-type]
 
 
-def pairs(choice: DataOptions, first: int = 0, stop: int = 10) -> Pairs:
-    return Pairs(Pictures(choice.data, cache_bytes=10**6), choice, first, stop)
+def batches(choice: DataOptions) -> Batches:
+    return Batches(Pictures(choice.data, cache_bytes=10**6), choice)
+
+
+@pytest.fixture
+def ahead(folder: Path) -> Iterator[Ahead]:
+    """Ten steps' batches."""
+    with closing(Ahead(batches(options(folder)), 2, 10)) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sampling", ["crop", "resize"])
 def test_batches_have_the_shapes_and_range_of_tensors(folder: Path, sampling: str) -> None:
-    lr, hr = pairs(options(folder, sampling=sampling))[0]
+    lr, hr = batches(options(folder, sampling=sampling))[0]
     assert lr.shape == (3, 8, 8, 3)
     assert hr.shape == (3, 32, 32, 3)
     assert lr.dtype == hr.dtype == np.float32
@@ -48,17 +58,32 @@ def test_batches_have_the_shapes_and_range_of_tensors(folder: Path, sampling: st
     assert np.abs(reduced - lr).mean() < 0.05
 
 
-def test_a_resumed_run_sees_the_same_batches(folder: Path) -> None:
-    whole, rest = pairs(options(folder)), pairs(options(folder), first=7)
-    assert whole.num_batches == 10
+def test_a_resumed_run_sees_the_same_batches(folder: Path, ahead: Ahead) -> None:
+    whole, rest = batches(options(folder)), Pairs(ahead, 7, 10)
     assert rest.num_batches == 3
     for index in (2, 0, 1):
         for one, other in zip(whole[7 + index], rest[index], strict=True):
             np.testing.assert_array_equal(one, other)
 
 
+def test_batches_are_made_ahead_and_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def make(_: Batches, step: int) -> Batch:
+        made.append(step)
+        return np.zeros(1), np.full(1, step)
+
+    monkeypatch.setattr(Batches, "__getitem__", make)
+    with closing(Ahead(batches(options(folder)), 2, 30)) as ahead:
+        for first in (0, 10, 20):  # one `fit` after the other, each of which asks for the first ones twice
+            pairs = Pairs(ahead, first, first + 10)
+            for index in (0, 1, *range(10)):
+                assert pairs[index][1] == first + index
+    assert sorted(made) == list(range(30))
+
+
 def test_steps_and_seeds_differ(folder: Path) -> None:
-    first, again = pairs(options(folder)), pairs(options(folder, seed=1))
+    first, again = batches(options(folder)), batches(options(folder, seed=1))
     assert (first[0][1] != first[1][1]).any()
     assert (first[0][1] != again[0][1]).any()
 
@@ -67,7 +92,7 @@ def test_every_round_goes_through_all_pictures(folder: Path) -> None:
     choice = options(folder, sampling="resize", batch_size=8)
     (folder / "broken.jpg").unlink()
     (folder / "notes.png").write_bytes((folder / "0.png").read_bytes())
-    hr = pairs(choice)[0][1]
+    hr = batches(choice)[0][1]
     flipped = np.minimum(hr, hr[:, :, ::-1])  # one picture whichever way round
     assert len(np.unique(flipped.reshape(8, -1), axis=0)) == 7  # 0.png twice
 
@@ -78,7 +103,7 @@ def test_a_zip_is_read_in_place_like_the_folder(folder: Path, tmp_path: Path) ->
         for path in sorted(folder.rglob("*.*")):
             file.write(path, path.relative_to(folder))
     before = sorted(tmp_path.rglob("*"))
-    np.testing.assert_array_equal(pairs(options(archive))[4][1], pairs(options(folder))[4][1])
+    np.testing.assert_array_equal(batches(options(archive))[4][1], batches(options(folder))[4][1])
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -126,7 +151,7 @@ def test_unusable_pictures_are_named_once_and_left_out(folder: Path) -> None:
     Image.new("RGB", (300, 63)).save(folder / "small.png")
     pictures = Pictures(choice.data, 10**6)
     choose_sampling(pictures, 64)  # decodes and caches the small one too
-    data = Pairs(pictures, choice, 0, 20)
+    data = Batches(pictures, choice)
     for step in range(20):
         assert data[step][1].shape == (3, 64, 64, 3)
     assert sorted(Path(name).name for name in pictures.unusable) == ["broken.jpg", "small.png"]
@@ -138,7 +163,7 @@ def test_no_usable_picture_is_one_sentence(tmp_path: Path, folder: Path) -> None
     with pytest.raises(SrganError, match="no pictures found"):
         Pictures(str(folder / "deep" / "*.jpg"), 0)
     with pytest.raises(SrganError, match="none of 8 pictures can be used"):
-        pairs(options(folder, hr_size=256))[0]
+        batches(options(folder, hr_size=256))[0]
     with zipfile.ZipFile(tmp_path / "ü.zip", "w") as archive:
         archive.writestr("ü.png", b"")
     whole = (tmp_path / "ü.zip").read_bytes()
@@ -164,8 +189,8 @@ def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> 
     choice = options(folder)
     for budget in (0, 20_000, 10**9):
         pictures = Pictures(choice.data, budget)
-        data = Pairs(pictures, choice, 0, 4)
-        np.testing.assert_array_equal(data[3][1], pairs(choice)[3][1])
+        data = Batches(pictures, choice)
+        np.testing.assert_array_equal(data[3][1], batches(choice)[3][1])
         kept = sum(pixels.nbytes for pixels in pictures._cache.values())
         assert 0 <= kept <= budget
         assert (kept > 0) == (budget > 0)

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options", "released", "walking"},
     {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
-    | {"charts", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
+    | {"charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},
     {
         "layers",
@@ -20,7 +20,7 @@ LAYERS = (
         "fusion",
         "device",
         "inference",
-        "data",
+        "batches",
         "fitting",
         "losses",
         "lpips",

@@ -25,7 +25,8 @@ from PIL import Image
 
 import srgan_cli
 from srgan_cli import fitting, images, stages, training
-from srgan_cli.data import Pairs, Pictures
+from srgan_cli.batches import Batches, Pairs
+from srgan_cli.data import Pictures
 from srgan_cli.errors import SrganError
 from srgan_cli.losses import pixel_loss
 from srgan_cli.metrics import luma, psnr
@@ -509,7 +510,7 @@ def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Pa
     )  # fmt: skip
     run(options, tmp_path / "run")
     generator = load_generator(tmp_path / "run" / "generator.keras")
-    lr, hr = Pairs(Pictures(options.data, 10**6), options, 0, 1)[0]
+    lr, hr = Batches(Pictures(options.data, 10**6), options)[0]
     sr, hr = (images.to_pixels(t, np.dtype(np.uint8)) for t in (generator.predict_on_batch(lr), hr))
     assert psnr(luma(sr.reshape(-1, 32, 3)), luma(hr.reshape(-1, 32, 3)), border=0) > 35
 
