@@ -13,8 +13,8 @@ import typer
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import reason
+from srgan_cli.options import BACKENDS
 
-BACKENDS = ("tensorflow", "jax")
 INTERRUPTED = "interrupted; what was written is kept"
 
 
@@ -47,7 +47,8 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
 
 def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
     if isinstance(error, ModuleNotFoundError):  # such as that of a KERAS_BACKEND
-        hint = f"pip install {error.name}, or set KERAS_BACKEND to another of {' and '.join(BACKENDS)}"
+        usable = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
+        hint = usable if error.name == "torch" else f"pip install {error.name}, or {usable}"
         return SrganError(f"the Python package {error.name} is not installed", hint)
     # Such as a name that is too long, or in a folder that one may not look into.
     what = f"{error.filename or 'a file or stdout'}: {reason(error)}"

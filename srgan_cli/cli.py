@@ -255,7 +255,6 @@ def evaluate(
             console.say("LPIPS is left out: its weights are not in this installation")
         with loading():
             from srgan_cli import evaluation
-            from srgan_cli.device import choose_device, choose_precision
             from srgan_cli.lpips import Lpips
             from srgan_cli.report import Report
             from srgan_cli.scorebook import Outputs, Scorebook
@@ -263,9 +262,8 @@ def evaluate(
 
             models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
             distance = Lpips(weights, device) if weights else None
-            where, lr = choose_device(device), evaluation.origin_of_lr(lr_data)
-            how = where, choose_precision(precision, where)
-        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *how)
+        lr = evaluation.origin_of_lr(lr_data)
+        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *evaluation.computed_in(models))
         with Report(str(data), str(protocol), protocol.metrics) if report else nullcontext() as page:
             book = Scorebook(protocol, page, debug)
             with stop_signals() as stopped, console.progress(len(pairs)) as advance:
@@ -274,7 +272,7 @@ def evaluate(
                     book.enter(outcome)
                     if stopped:
                         break
-            if not book.close(Outputs(json, csv, report), len(pairs), per_image):
+            if not book.close(Outputs(json, csv, report), pairs, per_image):
                 raise typer.Exit(130 if stopped else 1)
 
 

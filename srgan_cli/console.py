@@ -93,7 +93,7 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
     tasks: dict[str, TaskID] = {}
 
     def line(message: str) -> None:
-        console.print(Text(message), soft_wrap=True)
+        console.print(Text(_printable(message)), soft_wrap=True)
 
     with Live(bar, console=console) if console.is_terminal else nullcontext() as live:
 

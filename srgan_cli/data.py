@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 
 from srgan_cli import formats, images
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.images import Picture
 from srgan_cli.options import DataOptions, Sampling
@@ -52,12 +52,15 @@ class Pictures:
 
         Raises:
             SrganError: No picture can be used.
+            OutOfMemoryError: Which leaves none out for good.
         """
         for candidate in range(index, index + len(self)):
             name = self.names[candidate % len(self)]
             if name not in self.unusable:
                 try:
                     return self._load(name, smallest_side)
+                except OutOfMemoryError:
+                    raise
                 except SrganError as error:
                     self.unusable[name] = error.message
         reasons = "; ".join(list(self.unusable.values())[:3])

@@ -11,7 +11,10 @@ from typing import Any
 import keras
 
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.options import BACKENDS
 
+if keras.backend.backend() not in BACKENDS:  # by its keras.json
+    raise UsageError(f"Keras's backend is {keras.backend.backend()}", f"set KERAS_BACKEND to {' or '.join(BACKENDS)}")
 CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # x86 (two kinds) and Arm, as Linux names them
 
 

@@ -36,16 +36,16 @@ class Protocol:
         border: HR pixels left out at each edge by PSNR and SSIM.
         lr: How LR came about, in words.
         lpips: Whether that is measured, too.
-        device: Where it is computed, in Keras's words.
-        precision: In which the models compute; LPIPS is in float32.
+        device: Where the models are computed, in Keras's words; None if all results were given.
+        precision: In which they are; LPIPS is in float32.
     """
 
     channel: Literal["y", "rgb"] = "y"
     border: int = SCALE
     lr: str = MADE
     lpips: bool = True
-    device: str = "cpu:0"
-    precision: str = "float32"
+    device: str | None = None
+    precision: str | None = None
 
     @property
     def metrics(self) -> list[Metric]:
@@ -60,8 +60,8 @@ class Protocol:
             f"x{SCALE}, HR cropped to multiples of {SCALE}, LR: {self.lr}; SR rounded to 8 bits;"
             f" PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
             f" without a border of {self.border};{lpips}"
-            " colour shift: of the reduced SR against LR, largest channel; means over pictures;"
-            f" computed on {self.device} in {self.precision}"
+            " colour shift: of the reduced SR against LR, largest channel; means over pictures"
+            + (f"; models computed on {self.device} in {self.precision}" if self.device else "")
         )
 
 
@@ -108,12 +108,23 @@ def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, 
     if any(o.model == BICUBIC for o in options):
         raise SrganError(f"{BICUBIC} is always in the table", f"leave it out, or name a folder as ./{BICUBIC}")
     ready_made = {o.model: _ready_made(Path(o.model), pairs) for o in options if o.model not in {"", *released()}}
-    return {o.model: ready_made.get(o.model) or _upscaler(o) for o in options}
+    return {o.model: ready_made.get(o.model) or _Computed(o) for o in options}
 
 
-def _upscaler(options: Options) -> Model:
-    upscaler = Upscaler(options)
-    return lambda _, lr: upscaler.upscale(lr)
+class _Computed:
+    """A model that is run."""
+
+    def __init__(self, options: Options) -> None:
+        self.upscaler = Upscaler(options)
+
+    def __call__(self, _: Pair, lr: Picture) -> Picture:
+        return self.upscaler.upscale(lr)
+
+
+def computed_in(models: Mapping[str, Model]) -> tuple[str, str] | tuple[None, None]:
+    """Device and precision of the models that are run; None if there are none."""
+    upscalers = [model.upscaler for model in models.values() if isinstance(model, _Computed)]
+    return (upscalers[0].device, upscalers[0].precision) if upscalers else (None, None)
 
 
 def _ready_made(folder: Path, pairs: Sequence[Pair]) -> Model | None:
@@ -187,7 +198,7 @@ def _compare(
         size = "{1}x{0}".format(*hr.shape)
         raise SrganError(
             f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side, in multiples of {SCALE}",
-            _how_to_measure(min(hr.shape[:2]), protocol.border),
+            _how_to_measure(min(hr.shape[:2]), protocol),
         )
     lr8 = images.as_rgb8(lr.colour)
     sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
@@ -206,12 +217,12 @@ def _compare(
     return Result(pair.name, hr, sr, scores)
 
 
-def _how_to_measure(side: int, border: int) -> str:
+def _how_to_measure(side: int, protocol: Protocol) -> str:
     """What helps a picture of so few pixels a side."""
     if side < SSIM_WINDOW:
         return "leave it out"
-    lower = f"use --border {(side - SSIM_WINDOW) // 2} or less" if side < SSIM_WINDOW + 2 * border else ""
-    return " and ".join(filter(None, [lower, "add --no-lpips" if side < LEAST_SIDE else ""]))
+    lower = f"use --border {(side - SSIM_WINDOW) // 2}" if side < SSIM_WINDOW + 2 * protocol.border else ""
+    return " and ".join(filter(None, [lower, "add --no-lpips" if protocol.lpips and side < LEAST_SIDE else ""]))
 
 
 def _score(sr: np.ndarray, hr: np.ndarray, protocol: Protocol) -> dict[str, float]:

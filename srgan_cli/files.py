@@ -58,8 +58,15 @@ def _copy_into(temporary: Path, path: Path) -> None:
 
 def _replace(temporary: Path, path: Path) -> None:
     with suppress(OSError):  # there is none yet
-        shutil.copymode(path, temporary)
+        _keep_mode(temporary, path.stat())
     temporary.replace(path)
+
+
+def _keep_mode(temporary: Path, before: os.stat_result) -> None:
+    """Let those read and write a new file who might the old one, unless those were others' group and owner."""
+    now = temporary.stat()
+    if os.name != "nt" and (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid):
+        temporary.chmod(before.st_mode & 0o777)
 
 
 def _place_new(temporary: Path, path: Path) -> None:

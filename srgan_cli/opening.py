@@ -27,7 +27,9 @@ MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
 NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
 TILE_WIDTH, TILE_LENGTH, SUB_IFDS = 322, 323, 330
 SCALED_BY = {"L;2": 85, "L;4": 17}
-MISLEADING = ("transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image")
+MISLEADING = (
+    "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
+)  # fmt: skip
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 

@@ -22,6 +22,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 AnyDevice = Literal["auto", "cpu", "gpu"]
 AnyPrecision = Literal["auto", Precision]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
+BACKENDS = ("tensorflow", "jax")  # of Keras, likewise
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
 DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator

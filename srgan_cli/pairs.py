@@ -1,7 +1,7 @@
 """Which pictures are compared: by their names, settled before anything heavy is loaded."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.sources import pictures_in
 
 HR_MARK = re.compile(r"_(HR|GT)$", re.IGNORECASE)
-RESULT_MARK = "_x4"  # of what `srgan upscale` writes beside its inputs
+RESULT_MARK = re.compile(r"_x\d+(\.\d+)?$", re.IGNORECASE)  # of what `srgan upscale` writes beside its inputs
 LR_MARK = re.compile(r"(_LR)?_?x4$|_LR$", re.IGNORECASE)
 
 
@@ -44,11 +44,12 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None, say: Callable[[str], Non
         hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
     marked = {HR_MARK.sub("", path.stem) for path in pictures if HR_MARK.search(path.stem)}
-    stems = {path.stem for path in pictures}
-    results = [p for p in pictures if p.stem.endswith(RESULT_MARK) and p.stem.removesuffix(RESULT_MARK) in stems]
-    if results:
-        say(f"left out: {len(results)} of {len(pictures)} pictures in {hr_folder}, which are results of others there")
-    hr_files = [p for p in pictures if not (p in results or (LR_MARK.search(p.stem) and _without_lr_mark(p) in marked))]
+    partners = {path.stem for path in pictures_in(lr_folder)} if lr_folder and lr_folder.is_dir() else set()
+    kept = _without_results(pictures, partners)
+    if len(kept) < len(pictures):
+        left_out = f"{len(pictures) - len(kept)} of {len(pictures)} pictures in {hr_folder}"
+        say(f"left out: {left_out}, which by their names are results of others there")
+    hr_files = [p for p in kept if not (LR_MARK.search(p.stem) and _without_lr_mark(p) in marked)]
     hr_by_name = {HR_MARK.sub("", path.stem): path for path in hr_files}
     others = set(hr_files) - set(hr_by_name.values())
     twins = sorted(path.name for path in others)
@@ -72,7 +73,7 @@ def match_names(names: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     Raises:
         SrganError: A name has no picture, or a picture no name; all are listed.
     """
-    pictures = _pictures_or_error(folder)
+    pictures = _without_results(_pictures_or_error(folder), names)
     files = [path for path in pictures if not HR_MARK.search(path.stem)] or pictures
     by_name = {_without_lr_mark(path): path for path in files} | {path.stem: path for path in files}
     found = {name: by_name[name] for name in names if name in by_name}
@@ -86,6 +87,17 @@ def match_names(names: Mapping[str, Path], folder: Path) -> dict[str, Path]:
             "pictures are matched by name: NAME with NAME, NAMEx4 or NAME_x4, NAME_HR with NAME_LR",
         )
     return found
+
+
+def _without_results(pictures: list[Path], partners: Container[str]) -> list[Path]:
+    """Without what `srgan upscale` has made of others, but for those that have partners of just that name."""
+    stems = {path.stem.lower() for path in pictures}
+
+    def is_result(path: Path) -> bool:
+        original = RESULT_MARK.sub("", path.stem)
+        return original != path.stem and original.lower() in stems and path.stem not in partners
+
+    return [path for path in pictures if not is_result(path)]
 
 
 def _without_lr_mark(path: Path) -> str:

@@ -1,6 +1,6 @@
 """What is told and written of an evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.evaluation import Failure, Protocol, Result
 from srgan_cli.files import STDOUT, write_text
 from srgan_cli.metrics import Scores
+from srgan_cli.pairs import Pair
 from srgan_cli.report import Report
 
 
@@ -50,23 +51,37 @@ class Scorebook:
                 if self._page and self._all_written:
                     self._page.add(outcome.name, outcome.hr, outcome.sr, outcome.scores)
 
-    def close(self, outputs: Outputs, pairs: int, per_image: bool) -> bool:
-        """Write and show it all; whether every one of so many pairs was measured and everything written."""
-        if self._page and outputs.report and self._all_written:
-            with self._telling():
-                self._page.write(outputs.report)
-        with self._telling():
-            write_text(outputs.json, tables.to_json(self._protocol, self._pictures, self._failures))
-        with self._telling():
-            write_text(outputs.csv, tables.to_csv(self._pictures))
-        if self._pictures:  # last, since whoever reads stdout may close it
+    def close(self, outputs: Outputs, pairs: Sequence[Pair], per_image: bool) -> bool:
+        """Write and show it all; whether every pair was measured and everything written.
+
+        What stands in the files stays there if the evaluation was interrupted before anything was measured.
+        """
+        measured, failed = len(self._pictures), len(self._failures)
+        left = pairs[measured + failed :]
+        if measured or not left:
+            self._write(outputs, [Failure(pair.hr, SrganError(f"{pair.hr}: not reached")) for pair in left])
+        if measured:  # last, since whoever reads stdout may close it
             on_stdout = STDOUT not in (outputs.json, outputs.csv)
             console.show_scores(str(self._protocol), self._protocol.metrics, self._pictures, per_image, on_stdout)
-        measured, failed = len(self._pictures), len(self._failures)
-        if measured < pairs:
-            left = pairs - measured - failed
-            console.say(f"{measured} measured, {failed} failed" + (f", {left} left when interrupted" if left else ""))
-        return measured == pairs and self._all_written
+        if failed or left:
+            interrupted = f", {len(left)} left when interrupted" if left else ""
+            console.say(f"{measured} measured, {failed} failed{interrupted}")
+        return measured == len(pairs) and self._all_written
+
+    def _write(self, outputs: Outputs, left: list[Failure]) -> None:
+        """Files before stdout, which may be closed."""
+        if self._page and outputs.report and self._all_written:
+            for failure in left:
+                self._page.fail(failure.error.message)
+            with self._telling():
+                self._page.write(outputs.report)
+        texts = [
+            (outputs.json, tables.to_json(self._protocol, self._pictures, self._failures + left)),
+            (outputs.csv, tables.to_csv(self._pictures)),
+        ]
+        for path, text in sorted(texts, key=lambda entry: entry[0] == STDOUT):
+            with self._telling():
+                write_text(path, text)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

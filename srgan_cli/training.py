@@ -204,13 +204,10 @@ class _StageRun:
         session, validation = self._session, self._session.validation
         validation.release(self._averaged_weights())
         sr = validation.enlarge()
-        better = False
-        if (
-            validate
-        ):  # before anything is written, since a full disk must not keep one of several machines from agreeing
-            record.values.update(validation.score(sr, self._content))
-            alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
-            better = session.replicas.agree(alone or record.values["validation"] < self._best)
+        # Before anything is written, since a full disk must not keep one of several machines from agreeing.
+        scores = validation.score(sr, self._content) if validate else {"validation": math.inf}
+        alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
+        better = validate and session.replicas.agree(alone or scores["validation"] < self._best)
         sheet = validation.sheet(sr)
         name = f"samples/{record.stage}_{record.step:06d}.png"
         self._run.write(name, lambda path: Image.fromarray(sheet).save(path, "PNG"))
@@ -218,7 +215,8 @@ class _StageRun:
             self._summaries.sheet(self._steps_before + record.step, sheet)
         if validate:
             self._write_networks(["", "best/"][: 1 + better])
-            self._best = min(self._best, record.values["validation"])
+            self._best = min(self._best, scores["validation"])
+            record.values.update(scores)  # last, since they say that the networks are there
 
     def _write_networks(self, folders: list[str]) -> None:
         generator, discriminator = self._session.validation.released, self._session.discriminator

@@ -345,12 +345,22 @@ def test_eval_keeps_what_was_measured_when_it_is_interrupted(
             os.kill(os.getpid(), signals.pop())
         return luma(pixels)
 
+    def interrupt_and_fail(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise SrganError("too late")
+
     monkeypatch.setattr("srgan_cli.evaluation.luma", interrupt)
     files = "--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv", "--report", tmp_path / "s.html"
     code, stdout, stderr = in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)
     assert (code, stderr) == (130, "1 measured, 0 failed, 1 left when interrupted\n")
     assert "mean of 1" in stdout
-    assert [len(json.loads((tmp_path / "s.json").read_text())["pictures"]), (tmp_path / "s.html").exists()] == [1, True]
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert [entry["name"] for entry in content["pictures"]] == ["[x4] a"]
+    assert content["failures"] == [{"file": f"{pair[0] / 'b.png'}", "error": f"{pair[0] / 'b.png'}: not reached"}]
+    assert "b.png: not reached" in (tmp_path / "s.html").read_text()
+    monkeypatch.setattr("srgan_cli.evaluation._compare", interrupt_and_fail)
+    assert in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)[0] == 130
+    assert json.loads((tmp_path / "s.json").read_text()) == content
 
 
 def test_eval_writes_its_files_before_a_table_that_nobody_reads(
@@ -377,6 +387,13 @@ def test_eval_writes_what_can_be_written(
     assert (code, stderr) == (1, "error: the disk is full\n")
     assert "mean of 1" in stdout
     assert [path.exists() for path in (tmp_path / "s.html", tmp_path / "s.csv")] == [False, True]
+
+
+def test_eval_of_given_results_needs_no_device(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    options = "--model", pair[0], "--no-lpips", "--device", "gpu", "--json", tmp_path / "s.json"
+    assert in_process("eval", "--data", pair[0], *options)[0] == 0
+    protocol = json.loads((tmp_path / "s.json").read_text())["protocol"]
+    assert (protocol["device"], protocol["precision"], "computed" in protocol["text"]) == (None, None, False)
 
 
 def test_eval_prints_what_the_terminal_has_letters_for(tmp_path: Path, pair: tuple[Path, Path]) -> None:

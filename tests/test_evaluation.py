@@ -189,9 +189,9 @@ def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarr
     ("side", "border", "hint"),
     [
         (8, 4, "leave it out"),
-        (16, 4, "use --border 2 or less and add --no-lpips"),
+        (16, 4, "use --border 2 and add --no-lpips"),
         (16, 2, "add --no-lpips"),
-        (18, 4, "use --border 3 or less"),
+        (18, 4, "use --border 3"),
     ],
 )
 def test_what_is_too_small_is_told_what_helps(photo: np.ndarray, side: int, border: int, hint: str) -> None:

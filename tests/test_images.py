@@ -114,7 +114,9 @@ def test_a_transparent_grey_of_few_bits_becomes_alpha(tmp_path: Path, depth: int
     assert (alpha[:, per_byte:] == 255).all()
 
 
-@pytest.mark.parametrize("name", ["transparency", "interlace", "loop", "bbox", "duration", "blend", "gamma", "dpi"])
+@pytest.mark.parametrize(
+    "name", ["transparency", "interlace", "loop", "bbox", "duration", "blend", "gamma", "exif", "dpi"]
+)
 def test_texts_may_be_called_as_one_likes(photo: np.ndarray, tmp_path: Path, name: str) -> None:
     for mode in ("RGB", "L", "P"):
         image, texts = Image.fromarray(photo[:8, :8]).convert(mode), PngImagePlugin.PngInfo()

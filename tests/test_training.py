@@ -343,6 +343,27 @@ def test_the_step_whose_loss_is_no_number_is_named(options: TrainOptions, tmp_pa
         run(replace(options, learning_rate=1e30), tmp_path / "run")
 
 
+def test_what_a_full_disk_kept_from_being_written_is_made_up_for(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = replace(options, pretrain_steps=2, steps=0, validate_every=1, sample_every=1, backup_every="1")
+    run(replace(options, pretrain_steps=1), tmp_path / "run")
+    before, write = weights_of(tmp_path / "run"), RunFolder.write
+
+    def full(self: RunFolder, name: str, *rest: Any) -> None:
+        if name.startswith("samples/"):
+            raise SrganError(f"{name}: cannot be written")
+        write(self, name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write", full)
+        run(options, tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [1]
+    run(options, tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [1, 2]
+    assert any((one != other).any() for one, other in zip(weights_of(tmp_path / "run"), before, strict=True))
+
+
 def test_running_out_of_memory_between_steps_is_one_sentence(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
