@@ -7,6 +7,7 @@ Importing this loads neither TensorFlow nor any other of the heavy libraries; th
 """
 
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ DEFAULT_TILE, DEFAULT_HALO = 64, 12
 
 DEFAULT_MODEL = "srresnet"
 """The released weights that are used where none are named."""
+
+
+_loading = Lock()
 
 
 def upscale(
@@ -62,7 +66,8 @@ def upscale(
     from srgan_cli import images
     from srgan_cli.upscaling import Options
 
-    upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
+    with _loading:  # else threads that call this at the same time would each load the weights
+        upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
     if isinstance(picture, Image.Image):
         return images.to_pil(upscaler.upscale(images.from_pil(picture)))
     sr = images.to_array(upscaler.upscale(images.from_array(picture)))

@@ -2,7 +2,9 @@
 
 import io
 import os
+import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -36,21 +38,29 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     """
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
-    for job in jobs:
+    waiting, alone = deque(jobs), True
+    while waiting:
+        job = waiting.popleft()
         on_pixels(0)  # a place to stop at
-        started = time.perf_counter()
-        if done := _done_meanwhile(job):
-            on_pixels(job.pixels)
-            yield done
-            continue
-        try:
-            outcome = _run(upscale, job, on_pixels)
-        except SrganError as error:
-            yield _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=error)
-        except MemoryError:  # while it is prepared or written; the network's is met where it computes
-            yield Outcome(job.source, job.place, job.lr_size, error=OutOfMemoryError(job.source))
-        else:
-            yield replace(outcome, seconds=time.perf_counter() - started)
+        outcome = _attempt(upscale, job, on_pixels)
+        if outcome.skipped and alone:  # two programs that go on in the same order would compute the same all the time
+            random.shuffle(waiting)
+            alone = False
+        yield outcome
+
+
+def _attempt(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
+    """What comes of one job."""
+    started = time.perf_counter()
+    if done := _done_meanwhile(job):
+        on_pixels(job.pixels)
+        return done
+    try:
+        return replace(_run(upscale, job, on_pixels), seconds=time.perf_counter() - started)
+    except SrganError as error:
+        return _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=error)
+    except MemoryError:  # while it is prepared or written; the network's is met where it computes
+        return Outcome(job.source, job.place, job.lr_size, error=OutOfMemoryError(job.source))
 
 
 def _done_meanwhile(job: Job) -> Outcome | None:

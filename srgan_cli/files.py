@@ -48,7 +48,8 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
             f"{path}: cannot be written ({reason(error)})", "check the disk and the folder's permissions"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # such as of a disk that can be read only by now
+            temporary.unlink(missing_ok=True)
 
 
 def _copy_into(temporary: Path, path: Path) -> None:

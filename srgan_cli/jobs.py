@@ -20,6 +20,7 @@ from srgan_cli.outcomes import Outcome
 from srgan_cli.sizes import Size
 from srgan_cli.sources import Search, Source
 
+NAMED = 10  # clashes
 Existing = Literal["refuse", "overwrite", "skip"]
 
 
@@ -154,13 +155,14 @@ def _without_results(sources: Sequence[Source], targets: Targets, destination: D
 def _refuse_clashes(work: Work) -> None:
     """Names that differ in nothing but case are one file on the disks of Windows and macOS."""
     first: dict[str, Source] = {}
+    clashes = []
     for source, target in work:
         other = first.setdefault(_key(target), source)
         if other is not source:
-            raise UsageError(
-                f"{other.path} and {source.path} would both be written to {target}",
-                "do them apart, or give one of them another name",
-            )
+            clashes.append(f"{other.path} and {source.path} would both be written to {target}")
+    if clashes:
+        more = f"; and {len(clashes) - NAMED} more clashes" if len(clashes) > NAMED else ""
+        raise UsageError("; ".join(clashes[:NAMED]) + more, "do them apart, or give one of each another name")
 
 
 def _key(path: Path) -> str:

@@ -14,6 +14,7 @@ from PIL import GifImagePlugin, Image
 COLOURS = 255  # of 256: one more index stands for what stays as it is
 EXTREMES = 64  # of them
 SAMPLE = 2**17  # pixels that a palette is made for
+SETTLED = 50  # k-means ends when no more than one pixel in so many still changes its colour
 SAME = 2  # levels that the network makes of nothing, and dithering makes more of
 OPAQUE = 128  # alpha from which a pixel is drawn: there is nothing between in a GIF
 KEEP, CLEAR = 1, 2  # what becomes of a frame's rectangle before the next one is drawn
@@ -130,7 +131,8 @@ def _with_palette(colour: np.ndarray, visible: np.ndarray, drawn: np.ndarray) ->
         sample = Image.fromarray(seen[None, :: -(-len(seen) // SAMPLE)])
         # The extremes, without which dithering leaves specks, and what is frequent, for smooth skies.
         extremes = sample.quantize(EXTREMES, Image.Quantize.MAXCOVERAGE)
-        frequent = sample.quantize(COLOURS - EXTREMES, Image.Quantize.MEDIANCUT, kmeans=1)
+        settled = max(1, sample.width // SETTLED)
+        frequent = sample.quantize(COLOURS - EXTREMES, Image.Quantize.MEDIANCUT, kmeans=settled)
         palette = np.array([*(extremes.getpalette() or ()), *(frequent.getpalette() or ())]).reshape(-1, 3)
         both = Image.new("P", (1, 1))
         both.putpalette(palette.astype(np.uint8).tobytes())

@@ -1,13 +1,17 @@
 """Files -> files with a stand-in for the network."""
 
+import errno
 import json
 import os
 import re
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +139,35 @@ def test_a_picture_may_be_replaced_by_its_result(monkeypatch: pytest.MonkeyPatch
     assert read_header(Path("in/a.jpg")).width == 24
 
 
+def test_two_programs_share_the_work(tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(60):
+        Image.fromarray(photo[:4, :4]).save(tmp_path / "in" / f"{number:02}.png")
+    jobs = plan_jobs([str(tmp_path / "in")], Destination(str(tmp_path / "out")), "skip").jobs
+    computed = 0
+
+    def count(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        nonlocal computed
+        computed += 1
+        with suppress(threading.BrokenBarrierError):  # the other has ended
+            barrier.wait(timeout=60)  # in lockstep, as long as both compute
+        return enlarge(picture, on_pixels)
+
+    barrier = threading.Barrier(2)
+
+    def run() -> list[Outcome]:
+        try:
+            return list(run_jobs(count, jobs))
+        finally:
+            barrier.abort()
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = [future.result() for future in [pool.submit(run), pool.submit(run)]]
+    assert len(list((tmp_path / "out").iterdir())) == 60
+    assert all(len(of_one) == 60 for of_one in outcomes)
+    assert computed < 75  # and not 120
+
+
 @pytest.mark.usefixtures("folder")
 def test_running_out_of_memory_while_reading_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(_: object) -> tuple[np.ndarray, str]:
@@ -171,6 +204,18 @@ def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     files.write_text(Path(os.devnull), "scores")
     assert not Path(os.devnull).is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "pipe"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_disk_that_can_only_be_read_by_now_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    jobs = plan().jobs
+    monkeypatch.setattr(os, "fsync", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    errors = [str(outcome.error) for outcome in run_jobs(enlarge, jobs)]
+    assert errors == [f"out/{name}: cannot be written (Read-only file system)" for name in ("a.jpg", "deep/b.png")]
 
 
 def test_who_may_read_a_file_stays_when_it_is_replaced(tmp_path: Path) -> None:

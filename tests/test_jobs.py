@@ -300,6 +300,15 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
 
 
 @pytest.mark.usefixtures("folder")
+def test_many_clashes_are_told_at_once() -> None:
+    twins = [f"in/{number:02}{ending}" for number in range(12) for ending in (".png", ".webp")]
+    for path in twins:
+        Image.new("RGB", (6, 4)).save(path)
+    with pytest.raises(UsageError, match=r"09\.png and .*; and 2 more clashes"):
+        plan(*twins, output="out", format="png")
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_file_named_twice_is_done_once() -> None:
     assert len(targets("in/b.png", "./in/b.png", "in", "in/b*")) == 2
 

@@ -1,5 +1,8 @@
 """Pixels -> pixels with the weights that ship."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +89,24 @@ def test_what_callers_have_told_keras_changes_nothing(photo: np.ndarray, policy:
     finally:
         keras.config.set_dtype_policy(before)
         keras.config.set_image_data_format("channels_last")
+
+
+def test_threads_share_what_is_loaded(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    class Slow:
+        def __init__(self, options: Options) -> None:
+            time.sleep(0.05)
+            loaded.append(options)
+
+        def upscale(self, picture: Picture) -> Picture:
+            return picture
+
+    monkeypatch.setattr(upscaling, "Upscaler", Slow)
+    monkeypatch.setattr(srgan_cli, "_upscaler", cache(srgan_cli._upscaler.__wrapped__))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(srgan_cli.upscale, [photo] * 4))
+    assert len(loaded) == 1
 
 
 def test_a_spoiled_network_makes_no_picture(photo: np.ndarray, tmp_path: Path) -> None:
