@@ -97,7 +97,7 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
 def _content(job: Job) -> bytes | None:
     """What came through stdin, or what the result replaces, which Windows does not allow while it is open."""
     with suppress(OSError):  # there is nothing to replace
-        if job.source.samefile(job.target):
+        if job.content is None and job.source.samefile(job.target):
             return job.source.read_bytes()
     return job.content
 

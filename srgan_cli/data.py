@@ -1,4 +1,4 @@
-"""A folder, a glob or a .zip -> the pictures to train on, decoded, and how squares are made of them."""
+"""A folder, a glob or a .zip -> the pictures to train on, decoded, and whether they are resized or cropped."""
 
 import glob
 import io

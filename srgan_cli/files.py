@@ -64,7 +64,7 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 def _keep_mode(temporary: Path, before: os.stat_result) -> None:
-    """Let those read and write a new file who might the old one, unless those were others' group and owner."""
+    """Let those read and write a file who might before, unless it was another owner's or group's."""
     now = temporary.stat()
     if os.name != "nt" and (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid):
         temporary.chmod(before.st_mode & 0o777)

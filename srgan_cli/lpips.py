@@ -21,7 +21,7 @@ SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)  # numbered as torchvision's `features`
 POOLED_BEFORE = (3, 6, 9)
 TAPPED_AFTER = (4, 7, 9, 10, 11, 12)
-ROWS = 64
+ROWS = 64  # of features, compared at once
 LEAST_SIDE = 17  # so that something is left behind the third pooling
 
 
