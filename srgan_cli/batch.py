@@ -1,13 +1,17 @@
 """Files -> files: jobs are done one after the other, and one that fails does not stop the others."""
 
+import errno
 import io
+import math
 import os
 import random
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -39,22 +43,50 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
     waiting, alone = deque(jobs), True
+    disks = _FullDisks()
     while waiting:
         job = waiting.popleft()
         on_pixels(0)  # a place to stop at
-        outcome = _attempt(upscale, job, on_pixels)
+        settled = _done_meanwhile(job) or disks.refuse(job)
+        if settled:
+            on_pixels(job.pixels)
+        outcome = settled or _attempt(upscale, job, on_pixels)
+        disks.note(job, outcome)
         if outcome.skipped and alone:  # two programs that go on in the same order would compute the same all the time
             random.shuffle(waiting)
             alone = False
         yield outcome
 
 
+class _FullDisks:
+    """Keeps pictures from being computed for disks that have no room for them, as far as others have shown."""
+
+    def __init__(self) -> None:
+        self._least: dict[Path, float] = {}  # folder whose disk was full -> bytes that a result's pixel takes or more
+
+    def note(self, job: Job, outcome: Outcome) -> None:
+        """Look whether a disk was full."""
+        if outcome.error and getattr(outcome.error.__cause__, "errno", None) == errno.ENOSPC:
+            folder = job.target.parent
+            with suppress(OSError):  # it is gone
+                self._least[folder] = shutil.disk_usage(folder).free / math.prod(job.sr_size)
+
+    def refuse(self, job: Job) -> Outcome | None:
+        """That there is no room, if a picture that takes no more had none."""
+        folder = job.target.parent
+        if folder not in self._least or not folder.is_dir():
+            return None
+        free = shutil.disk_usage(folder).free
+        if free > self._least[folder] * math.prod(job.sr_size):
+            return None
+        hint = "free some space, and do what is missing with --skip-existing"
+        error = SrganError(f"{job.target}: not computed, since the disk is full ({free / 1e6:.1f} MB left)", hint)
+        return Outcome(job.source, job.place, job.lr_size, error=error)
+
+
 def _attempt(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
     """What comes of one job."""
     started = time.perf_counter()
-    if done := _done_meanwhile(job):
-        on_pixels(job.pixels)
-        return done
     try:
         return replace(_run(upscale, job, on_pixels), seconds=time.perf_counter() - started)
     except SrganError as error:

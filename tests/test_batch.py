@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -231,6 +233,32 @@ def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
     jobs = plan().jobs
     Path("out").write_text("mine")
     assert all("its folder cannot be made" in str(outcome.error) for outcome in run_jobs(enlarge, jobs))
+
+
+def test_nothing_is_computed_for_a_full_disk(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, height in enumerate((8, 8, 4, 8, 8)):
+        Image.fromarray(photo[:height, :8]).save(tmp_path / f"{number}.png")
+    jobs = plan_jobs([str(tmp_path)], Destination(str(tmp_path / "out"))).jobs
+    free, computed = [1000, 1000, 1000, 1000, 1001, 1001], []  # after the first failure, and before each that follows
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def count(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        computed.append(picture.colour.shape[0])
+        if len(computed) > 1:
+            monkeypatch.setattr(os, "fsync", lambda _: None)
+        return enlarge(picture, on_pixels)
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free.pop(0)))
+    errors = [str(outcome.error) for outcome in run_jobs(count, jobs)]
+    assert computed == [8, 4, 8]  # the first, a smaller one, and when there is more room
+    assert [("No space left" in error, "not computed" in error) for error in errors] == [
+        (True, False), (False, True), (False, False), (False, True), (False, False),
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("folder")
