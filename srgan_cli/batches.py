@@ -66,8 +66,8 @@ class Batches:
 class Ahead:
     """Batches that threads make before they are asked for, from one `fit` to the next.
 
-    Keras's own threads end with every `fit`, which takes a tenth of a second, and begin the next one with batches that
-    were made already.
+    Keras's own threads end with every `fit`, for which it waits, and begin the next one with batches that were made
+    already.
 
     Args:
         batches: Of the run.

@@ -13,7 +13,7 @@ import typer
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import reason
-from srgan_cli.options import BACKENDS
+from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 INTERRUPTED = "interrupted; what was written is kept"
 
@@ -47,8 +47,7 @@ def errors_as_exit_codes(debug: bool) -> Iterator[None]:
 
 def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
     if isinstance(error, ModuleNotFoundError):  # such as that of a KERAS_BACKEND
-        usable = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
-        hint = usable if error.name == "torch" else f"pip install {error.name}, or {usable}"
+        hint = CHOOSE_BACKEND if error.name == "torch" else f"pip install {error.name}, or {CHOOSE_BACKEND}"
         return SrganError(f"the Python package {error.name} is not installed", hint)
     # Such as a name that is too long, or in a folder that one may not look into.
     what = f"{error.filename or 'a file or stdout'}: {reason(error)}"

@@ -24,7 +24,7 @@ from srgan_cli.options import (
     resumed,
     with_absolute_paths,
 )
-from srgan_cli.parameters import check_outputs, one_parameter_per_field, path_given
+from srgan_cli.parameters import Outputs, one_parameter_per_field, path_given
 
 app = typer.Typer(
     name="srgan",
@@ -250,14 +250,15 @@ def evaluate(
         from srgan_cli.released import find_lpips
 
         pairs, weights = find_pairs(data, lr_data, console.say), find_lpips() if lpips else None
-        check_outputs(json, csv, report)
+        outputs = Outputs(json, csv, report)
+        outputs.check()
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         with loading():
             from srgan_cli import evaluation
             from srgan_cli.lpips import Lpips
             from srgan_cli.report import Report
-            from srgan_cli.scorebook import Outputs, Scorebook
+            from srgan_cli.scorebook import Scorebook
             from srgan_cli.upscaling import Options
 
             models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
@@ -272,7 +273,7 @@ def evaluate(
                     book.enter(outcome)
                     if stopped:
                         break
-            if not book.close(Outputs(json, csv, report), pairs, per_image):
+            if not book.close(outputs, pairs, per_image):
                 raise typer.Exit(130 if stopped else 1)
 
 

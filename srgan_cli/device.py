@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.options import BACKENDS
+from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 if keras.backend.backend() not in BACKENDS:  # by its keras.json
-    raise UsageError(f"Keras's backend is {keras.backend.backend()}", f"set KERAS_BACKEND to {' or '.join(BACKENDS)}")
+    raise UsageError(f"Keras's backend is {keras.backend.backend()}", CHOOSE_BACKEND)
 CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # x86 (two kinds) and Arm, as Linux names them
 
 

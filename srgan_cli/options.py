@@ -23,6 +23,7 @@ AnyDevice = Literal["auto", "cpu", "gpu"]
 AnyPrecision = Literal["auto", Precision]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
 BACKENDS = ("tensorflow", "jax")  # of Keras, likewise
+CHOOSE_BACKEND = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
 DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator

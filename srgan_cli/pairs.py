@@ -44,7 +44,7 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None, say: Callable[[str], Non
         hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
     marked = {HR_MARK.sub("", path.stem) for path in pictures if HR_MARK.search(path.stem)}
-    partners = {path.stem for path in pictures_in(lr_folder)} if lr_folder and lr_folder.is_dir() else set()
+    partners = {path.stem for path in lr_folder.iterdir()} if lr_folder and lr_folder.is_dir() else set()
     kept = _without_results(pictures, partners)
     if len(kept) < len(pictures):
         left_out = f"{len(pictures) - len(kept)} of {len(pictures)} pictures in {hr_folder}"

@@ -1,9 +1,9 @@
-"""What the command line's parameters are made of: an options class, and paths."""
+"""What the command line's parameters are made of: an options class, and paths that are checked."""
 
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -25,20 +25,28 @@ def path_given(text: str) -> Path:
     return Path(text)
 
 
-def check_outputs(json: Path | None, csv: Path | None, report: Path | None) -> None:
-    """Make sure, before anything is computed, that each can be written, and none over another.
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write; None for none, `-` for stdout, of which there may be one."""
 
-    Raises:
-        SrganError: One cannot.
-        UsageError: Two are the same, or the report is stdout.
-    """
-    files = [path for path in (json, csv, report) if path]
-    if report == STDOUT:
-        raise UsageError("a report cannot be written to stdout", "name a file, such as report.html")
-    if len({*map(os.path.realpath, files)}) < len(files):
-        raise UsageError("two of --json, --csv and --report are the same", "give each a file of its own")
-    for path in (path for path in files if path != STDOUT):
-        check_folder(path)
+    json: Path | None
+    csv: Path | None
+    report: Path | None
+
+    def check(self) -> None:
+        """Make sure, before anything is computed, that each can be written, and none over another.
+
+        Raises:
+            SrganError: One cannot.
+            UsageError: Two are the same, or the report is stdout.
+        """
+        files = [path for path in (self.json, self.csv, self.report) if path]
+        if self.report == STDOUT:
+            raise UsageError("a report cannot be written to stdout", "name a file, such as report.html")
+        if len({*map(os.path.realpath, files)}) < len(files):
+            raise UsageError("two of --json, --csv and --report are the same", "give each a file of its own")
+        for path in (path for path in files if path != STDOUT):
+            check_folder(path)
 
 
 def one_parameter_per_field(

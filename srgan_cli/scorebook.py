@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from srgan_cli import console, tables
 from srgan_cli.errors import SrganError
@@ -11,16 +9,8 @@ from srgan_cli.evaluation import Failure, Protocol, Result
 from srgan_cli.files import STDOUT, write_text
 from srgan_cli.metrics import Scores
 from srgan_cli.pairs import Pair
+from srgan_cli.parameters import Outputs
 from srgan_cli.report import Report
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Files to write; None for none, `-` for stdout, of which there may be one."""
-
-    json: Path | None
-    csv: Path | None
-    report: Path | None
 
 
 class Scorebook:

@@ -176,8 +176,10 @@ class Search:
         return self._is_in_output(folder) and not self._is_in_output(root)
 
     def _is_in_output(self, folder: Path) -> bool:
+        if self._output is None:
+            return False
         real = Path(os.path.realpath(folder))
-        return self._output is not None and self._output in map(_identity, (real, *real.parents))
+        return self._output in map(_identity, (real, *real.parents))
 
     def _keep(self, source: Source) -> None:
         key = source.path.absolute()
