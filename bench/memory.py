@@ -20,7 +20,7 @@ from PIL import Image
 from srgan_cli import frames, images, memory
 from srgan_cli.formats import format_of
 from srgan_cli.images import Picture
-from srgan_cli.sizes import Size
+from srgan_cli.sizes import Size, to_16_bits
 
 Make = Callable[[np.ndarray], Picture]
 
@@ -34,7 +34,7 @@ def with_alpha(rgb: np.ndarray) -> Picture:
 
 def deep(rgb: np.ndarray) -> Picture:
     """16 bits a channel."""
-    return Picture(rgb.astype(np.uint16) * np.uint16(257))
+    return to_16_bits(Picture(rgb))
 
 
 def grey(rgb: np.ndarray) -> Picture:
@@ -44,9 +44,7 @@ def grey(rgb: np.ndarray) -> Picture:
 
 def deep_alpha(rgb: np.ndarray) -> Picture:
     """16 bits a channel, and alpha."""
-    picture = with_alpha(rgb)
-    assert picture.alpha is not None
-    return Picture(deep(rgb).colour, deep(picture.alpha).colour)
+    return to_16_bits(with_alpha(rgb))
 
 
 CASES: Sequence[tuple[str, Make, str, float | None]] = (  # name, mode, ending, --scale

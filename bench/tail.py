@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from keras import ops
 
-from srgan_cli.layers import EXACT_SHARE, add_rows, row_kernel, spread_kernel, upsample_conv
+from srgan_cli.layers import EXACT_SHARE, add_rows, row_kernel, spread_kernel, upsample_conv_by_phases
 
 CHANNELS, ROUNDS, STEPS = 256, 3, 10
 DEFAULTS = (64, 48)
@@ -28,7 +28,7 @@ Form = Callable[[Any, Any, Any], Any]  # (x, 3x3 kernel, bias) -> twice as large
 
 def phases(x: Any, kernel: Any, bias: Any) -> Any:
     """Four 2x2 convolutions."""
-    return upsample_conv(x, spread_kernel(kernel), bias)
+    return upsample_conv_by_phases(x, spread_kernel(kernel), bias)
 
 
 def transpose(x: Any, kernel: Any, bias: Any) -> Any:

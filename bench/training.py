@@ -70,7 +70,7 @@ def ours(weights: str | None) -> Callable[[], None]:
 
 
 def batches() -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
-    """The picture, resized, as `STEPS` batches."""
+    """The pictures, resized, as `STEPS` batches."""
     from srgan_cli.batches import Ahead, Batches, Pairs
     from srgan_cli.data import Pictures
     from srgan_cli.options import DataOptions

@@ -108,11 +108,7 @@ def describe(picture: Picture) -> str:
 
 def enlarged(picture: Picture) -> Picture:
     """Four times as large, without a network."""
-    colour, alpha = (
-        None if pixels is None else pixels.repeat(4, 0).repeat(4, 1) for pixels in (picture.colour, picture.alpha)
-    )
-    assert colour is not None
-    return Picture(colour, alpha, picture.metadata)
+    return images.map_planes(picture, lambda pixels: pixels.repeat(4, 0).repeat(4, 1))
 
 
 def written_as(picture: Picture, path: Path) -> str:

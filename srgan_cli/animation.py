@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from typing import BinaryIO
 
 import numpy as np
@@ -54,7 +55,7 @@ def write_animation(
 def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryIO) -> None:
     """By chunks around Pillow's: Pillow would hold all frames, and in 8 bits, and make one of those that are equal."""
     before: np.ndarray | None = None
-    number = 0  # of the chunks that belong to the animation
+    numbers = count()  # of the chunks that belong to the animation
     behind: list[bytes] = []
     for pixels, milliseconds in frames:
         rows, columns = _difference(before, pixels)
@@ -69,15 +70,12 @@ def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryI
             file.write(_chunk(b"acTL", struct.pack(">2I", header.frames, header.plays)))
             behind = [chunk for kind, chunk in chunks[start:] if kind != b"IDAT"]
         area = part.shape[1], part.shape[0], columns.start, rows.start
-        control = struct.pack(">5I2H2B", number, *area, *_fraction(milliseconds), KEEP, REPLACE)
+        control = struct.pack(">5I2H2B", next(numbers), *area, *_fraction(milliseconds), KEEP, REPLACE)
         file.write(_chunk(b"fcTL", control))
-        number += 1
-        for piece in data:
-            if before is None:
-                file.write(_chunk(b"IDAT", piece))
-            else:
-                file.write(_chunk(b"fdAT", struct.pack(">I", number) + piece))
-                number += 1
+        if before is None:
+            file.writelines(_chunk(b"IDAT", piece) for piece in data)
+        else:
+            file.writelines(_chunk(b"fdAT", struct.pack(">I", next(numbers)) + piece) for piece in data)
         before = pixels
     file.writelines(behind)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from srgan_cli import formats, images
 from srgan_cli.encoding import EncodingError
-from srgan_cli.errors import OutOfMemoryError, SrganError
+from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
 from srgan_cli.files import reason, remove_stale, write_stdout
 from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.images import Picture
@@ -145,10 +145,8 @@ def _enlarged(
             sr = replace(before[1], metadata=lr.metadata)
             on_pixels(job.pixels // job.header.frames)
         else:
-            try:
+            with said_of(job.source):
                 sr = upscale(lr, on_pixels)
-            except SrganError as error:
-                raise SrganError(f"{job.source}: {error.message}", error.hint) from error
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)
@@ -166,10 +164,8 @@ def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[
     """Write a result by a function, which returns what the format cannot hold of what its file said, by name."""
     if job.to_stdout:
         file = io.BytesIO()  # the writers of some formats go back and forth
-        try:
+        with said_of("stdout", EncodingError):
             lost = encode_to(file)
-        except EncodingError as error:
-            raise SrganError(f"stdout: {error.message}", error.hint) from error
         write_stdout(file.getvalue())
         return lost
     try:

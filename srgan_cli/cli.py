@@ -205,7 +205,7 @@ def train(
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         with loading():
             from srgan_cli import training
-            from srgan_cli.device import is_chief
+            from srgan_cli.replicas import is_chief
             from srgan_cli.session import Listener
 
             run.writes = is_chief()

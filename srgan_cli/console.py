@@ -1,6 +1,10 @@
-"""What the user sees while the program works; the only user of Rich. Everything here goes to stderr."""
+"""What the user sees while the program works; the only user of Rich.
+
+All but the table of an evaluation goes to stderr.
+"""
 
 import io
+import math
 import os
 import re
 import sys
@@ -69,9 +73,8 @@ def progress(total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]
         yield advance
 
 
-HEALTHY = {  # what a run that goes well shows; None: falling
-    "loss": None,
-    "content": None,
+FALLING = ("loss", "content")  # what a run that goes well shows
+HEALTHY = {
     "adversarial": (0.1, 5.0),
     "d_loss": (0.02, 0.3),
     "d_hr": (0.4, 1.0),
@@ -119,10 +122,9 @@ def _one_line(report: "Record") -> str:
 def _losses(report: "Record") -> Table:
     table = Table("", "now", "healthy", box=None)
     for name, value in report.values.items():
-        healthy = HEALTHY.get(name)
-        good = healthy is None or healthy[0] <= value <= healthy[1]
-        expected = "falls" if name in HEALTHY and not healthy else "{} to {}".format(*healthy) if healthy else ""
-        table.add_row(name, Text(f"{value:.4g}", style="" if good else "yellow"), expected)
+        low, high = HEALTHY.get(name, (-math.inf, math.inf))
+        expected = f"{low} to {high}" if name in HEALTHY else "falls" if name in FALLING else ""
+        table.add_row(name, Text(f"{value:.4g}", style="" if low <= value <= high else "yellow"), expected)
     return table
 
 
@@ -134,7 +136,7 @@ def show_scores(
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # it may have no letters for names, frames and numbers
         sys.stdout.reconfigure(errors="replace")
-    groups = {f"mean of {len(pictures)}": mean_scores(list(pictures.values()))}
+    groups = {f"mean of {len(pictures)}": mean_scores(pictures)}
     headings = (f"{metric.title} {metric.unit}".strip() for metric in metrics)
     names = Column("", overflow="fold"), Column("model", overflow="fold")
     table = Table(*names, *headings, title=Text(_printable(title)), title_justify="left")
@@ -142,12 +144,10 @@ def show_scores(
         column.justify = "right"
     for name, scores in {**(pictures if per_image else {}), **groups}.items():
         table.add_section()
-        best = {m.key: m.best(numbers[m.key] for numbers in scores.values()) for m in metrics}
-        for row, (model, numbers) in enumerate(scores.items()):
-            cells = [
-                Text(m.text(numbers[m.key]), style="bold" if numbers[m.key] == best[m.key] else "") for m in metrics
-            ]
-            table.add_row(Text("" if row else _printable(name)), Text(_printable(model)), *cells)
+        columns = [metric.column([numbers[metric.key] for numbers in scores.values()]) for metric in metrics]
+        for row, (model, *cells) in enumerate(zip(scores, *columns, strict=True)):
+            numbers = (Text(text, style="bold" if best else "") for text, best in cells)
+            table.add_row(Text("" if row else _printable(name)), Text(_printable(model)), *numbers)
     Console(stderr=not on_stdout, highlight=False).print(table)
 
 

@@ -20,6 +20,7 @@ from srgan_cli.runs import holds_sheets
 from srgan_cli.walking import matches, walk
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
+LOOKED_AT = 16  # pictures, to choose how they are sampled
 
 
 class Pictures:
@@ -113,7 +114,7 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
     try:
         archive = zipfile.ZipFile(path)
     except Exception as error:  # zipfile has no name for all that can be wrong with one
-        raise SrganError(f"{path}: is not a .zip, or it is damaged ({error})", "download it again") from error
+        raise SrganError(f"{path}: is not a .zip, or it is damaged ({reason(error)})", "download it again") from error
 
     members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
 
@@ -123,7 +124,7 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
         try:
             content = archive.read(members[name])
         except Exception as error:  # a damaged or encrypted member: zlib, zipfile and struct each have their own
-            raise SrganError(f"{path}: {name} cannot be read ({error})", "download it again") from error
+            raise SrganError(f"{path}: {name} cannot be read ({reason(error)})", "download it again") from error
         return images.read_picture(Path(name), io.BytesIO(content))
 
     return _pictures_among(members), read
@@ -135,9 +136,9 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
-def choose_sampling(pictures: Pictures, hr_size: int, looked_at: int = 16) -> Sampling:
+def choose_sampling(pictures: Pictures, hr_size: int) -> Sampling:
     """`crop` if most of the pictures are clearly larger than a square of `hr_size`, else `resize`."""
-    indices = np.linspace(0, len(pictures) - 1, min(looked_at, len(pictures))).astype(int)
+    indices = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
     sides = [min(pictures.load(int(index), 1).shape[:2]) for index in indices]
     return "crop" if np.median(sides) >= 1.5 * hr_size else "resize"
 

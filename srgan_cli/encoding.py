@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import SUFFIXES, Format
-from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, IPTC_IN_TIFF, Metadata, iptc_resource
+from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, Metadata, iptc_resource
 from srgan_cli.writegif import write_gif
 
 PNG = SUFFIXES[".png"]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
 STRIP_BYTES = 2**18
-BYTE, UNDEFINED = 1, 7
 
 
 class EncodingError(SrganError):
@@ -162,7 +161,7 @@ def write_tiff(pages: Iterable[tuple[np.ndarray, Metadata]], file: BinaryIO) -> 
             int(end) - size for end, size in zip(np.cumsum(sizes), sizes, strict=True)
         )
         for code in (TiffImagePlugin.STRIPBYTECOUNTS, TiffImagePlugin.STRIPOFFSETS):
-            tags.tagtype[code] = exif_blocks.LONG
+            tags.tagtype[code] = TiffTags.LONG
         file.write(bytes(file.tell() % 2))
         start = file.tell()
         if start + sum(sizes) > LARGEST_TIFF:
@@ -204,11 +203,11 @@ def _set_metadata(tags: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadat
     if metadata.dpi:
         tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = metadata.dpi
         tags[TiffImagePlugin.RESOLUTION_UNIT] = 2
-    bytes_tags = (
-        (TiffImagePlugin.ICCPROFILE, UNDEFINED, metadata.icc_profile),
-        (IPTC_IN_TIFF, UNDEFINED, metadata.iptc),
-    )
-    for code, kind, content in (*bytes_tags, (TiffImagePlugin.XMP, BYTE, metadata.xmp)):
+    for code, kind, content in (
+        (TiffImagePlugin.ICCPROFILE, TiffTags.UNDEFINED, metadata.icc_profile),
+        (TiffImagePlugin.IPTC_NAA_CHUNK, TiffTags.UNDEFINED, metadata.iptc),
+        (TiffImagePlugin.XMP, TiffTags.BYTE, metadata.xmp),
+    ):
         if content:
             tags.tagtype[code] = kind
             tags[code] = content

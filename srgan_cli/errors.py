@@ -1,5 +1,8 @@
 """The errors that a user can meet; every one carries what to do next."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SrganError(Exception):
     """Something the user can put right.
@@ -28,3 +31,12 @@ class OutOfMemoryError(SrganError):
 
 class UsageError(SrganError):
     """The command line itself makes no sense; the program exits with 2 instead of 1."""
+
+
+@contextmanager
+def said_of(what: object, kind: type[SrganError] = SrganError) -> Iterator[None]:
+    """Put in front of errors, or of one kind of them, what they are about."""
+    try:
+        yield
+    except kind as error:
+        raise SrganError(f"{what}: {error.message}", error.hint) from error

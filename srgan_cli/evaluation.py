@@ -13,7 +13,7 @@ from srgan_cli import SCALE, images
 from srgan_cli.alpha import flatten
 from srgan_cli.degradation import bicubic
 from srgan_cli.device import is_out_of_memory
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, said_of
 from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim
@@ -58,7 +58,7 @@ class Protocol:
         channel = {"y": "BT.601 studio luma", "rgb": "RGB"}[self.channel]
         return (
             f"x{SCALE}, HR cropped to multiples of {SCALE}, LR: {self.lr}; SR rounded to 8 bits;"
-            f" PSNR and SSIM (11x11 Gaussian, sigma 1.5) on {channel}"
+            f" PSNR and SSIM ({SSIM_WINDOW}x{SSIM_WINDOW} Gaussian, sigma 1.5) on {channel}"
             f" without a border of {self.border};{lpips}"
             " colour shift: of the reduced SR against LR, largest channel; means over pictures"
             + (f"; models computed on {self.device} in {self.precision}" if self.device else "")
@@ -203,17 +203,11 @@ def _compare(
     lr8 = images.as_rgb8(lr.colour)
     sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
     for name, model in models.items():
-        try:
+        with said_of(f"{pair.hr} by {name}"):
             sr[name] = images.as_rgb8(model(pair, lr).colour)
-        except SrganError as error:
-            raise SrganError(f"{pair.hr} by {name}: {error.message}", error.hint) from error
         if sr[name].shape != hr.shape:
             raise SrganError(f"{pair.name}: {name} has another size than HR", "give results four times as large as LR")
-    scores = {name: _score(picture, hr, protocol) for name, picture in sr.items()}
-    for name, picture in sr.items():
-        if distance:
-            scores[name]["lpips"] = distance(picture, hr)
-        scores[name]["colour_shift"] = colour_shift(bicubic(picture), lr8)
+    scores = {name: _score(picture, hr, lr8, protocol, distance) for name, picture in sr.items()}
     return Result(pair.name, hr, sr, scores)
 
 
@@ -225,6 +219,12 @@ def _how_to_measure(side: int, protocol: Protocol) -> str:
     return " and ".join(filter(None, [lower, "add --no-lpips" if protocol.lpips and side < LEAST_SIDE else ""]))
 
 
-def _score(sr: np.ndarray, hr: np.ndarray, protocol: Protocol) -> dict[str, float]:
+def _score(
+    sr: np.ndarray, hr: np.ndarray, lr: np.ndarray, protocol: Protocol, distance: Lpips | None
+) -> dict[str, float]:
+    """By `Metric.key`; all three are (H, W, 3) uint8."""
     a, b = (luma(sr), luma(hr)) if protocol.channel == "y" else (sr, hr)
-    return {"psnr": psnr(a, b, protocol.border), "ssim": ssim(a, b, protocol.border)}
+    scores = {"psnr": psnr(a, b, protocol.border), "ssim": ssim(a, b, protocol.border)}
+    if distance:
+        scores["lpips"] = distance(sr, hr)
+    return {**scores, "colour_shift": colour_shift(bicubic(sr), lr)}

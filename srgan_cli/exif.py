@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 PREFIX = b"Exif\0\0"
 ORIENTATION = ExifTags.Base.Orientation
-SHORT, LONG = 3, 4
 RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
 # What Pillow raises at damaged blocks.
 UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
@@ -60,9 +59,9 @@ def _set(block: bytearray, order: str, entries: Mapping[int, int], values: Mappi
     """Give the tags that are there new values."""
     for tag in entries.keys() & values.keys():
         if tag == ORIENTATION:
-            struct.pack_into(order + "HHIHH", block, entries[tag], tag, SHORT, 1, values[tag], 0)
+            struct.pack_into(order + "HHIHH", block, entries[tag], tag, TiffTags.SHORT, 1, values[tag], 0)
         else:
-            struct.pack_into(order + "HHII", block, entries[tag], tag, LONG, 1, values[tag])
+            struct.pack_into(order + "HHII", block, entries[tag], tag, TiffTags.LONG, 1, values[tag])
 
 
 def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:

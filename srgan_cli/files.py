@@ -35,7 +35,7 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
         SrganError: It cannot be written; what stood at `path` still does.
     """
     ending = path.name[-16:]  # tells Keras the format
-    put = _copy_into if _is_special(path) else _place_new if new else _replace
+    put = _copy_into if is_special(path) else _place_new if new else _replace
     folder = Path(tempfile.gettempdir()) if put is _copy_into else path.parent
     temporary = folder / f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}"
     try:
@@ -81,10 +81,11 @@ def _place_new(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
+    """Whether it is a pipe or a device: reading it may wait, and can be done only once."""
     try:
         mode = path.stat().st_mode
-    except OSError:
+    except (OSError, ValueError):  # the latter: a null byte in the name
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
@@ -152,7 +153,7 @@ def write_text(path: Path | None, text: str) -> None:
             temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def check_can_be_made(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """Find out before any computing whether files can be written to a folder, which is made if need be.
 
     Raises:
@@ -168,7 +169,7 @@ def check_can_be_made(folder: Path) -> None:
         )
 
 
-def check_folder(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Find out before any computing whether a file can be written to `path`.
 
     Raises:
@@ -176,7 +177,7 @@ def check_folder(path: Path) -> None:
     """
     if path.is_dir():
         raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
-    if not _is_special(path) and not os.access(path.parent, os.W_OK):
+    if not is_special(path) and not os.access(path.parent, os.W_OK):
         what = "cannot be written to" if path.parent.is_dir() else "does not exist"
         raise SrganError(f"{path}: the folder {path.parent} {what}", "name a file in another folder")
 

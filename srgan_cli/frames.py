@@ -26,6 +26,7 @@ from srgan_cli.opening import (
     refuse_absurd_tiles,
     too_large,
 )
+from srgan_cli.sizes import to_16_bits
 
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
 
@@ -218,9 +219,7 @@ def _fitted(picture: Picture, kind: Format, lost: dict[str, None], grey: bool) -
 
 def _uniform(picture: Picture, header: Header) -> np.ndarray:
     """The pixels of a frame with the channels and bits that all of an animation have: RGB, with alpha if any has."""
-    pixels = with_colours(images.to_array(picture))
-    if header.sixteen_bits and pixels.dtype == np.uint8:
-        pixels = pixels.astype(np.uint16) * np.uint16(257)
+    pixels = with_colours(images.to_array(to_16_bits(picture) if header.sixteen_bits else picture))
     if header.transparent and picture.alpha is None:
         opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
         pixels = np.concatenate([pixels, opaque], axis=-1)

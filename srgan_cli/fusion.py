@@ -18,7 +18,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from srgan_cli.layers import CHANNELS_LAST, add_rows, row_kernel, split_by_weight, spread_kernel, upsample_conv
+from srgan_cli.layers import (
+    CHANNELS_LAST,
+    add_rows,
+    row_kernel,
+    split_by_weight,
+    spread_kernel,
+    upsample_conv_by_phases,
+)
 from srgan_cli.model import UPSAMPLINGS, Generator
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (kh, kw, in, out), bias (out,)
@@ -81,7 +88,7 @@ def _conv(x: Any, kernel: Any, bias: Any) -> Any:
 
 
 def _upsample(x: Any, kernel: Any, bias: Any) -> Any:
-    return upsample_conv(ops.cast(x, kernel.dtype), kernel, bias)
+    return upsample_conv_by_phases(ops.cast(x, kernel.dtype), kernel, bias)
 
 
 def _spread(kernel: np.ndarray, bias: np.ndarray) -> Convolution:

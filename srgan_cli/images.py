@@ -7,19 +7,20 @@ numbers and back.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 from PIL import Image, ImageFile
 
 from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.encoding import EncodingError
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, said_of
 from srgan_cli.exif import orientation
 from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_unsupported, without_pixels
+from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_several, without_pixels
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 NOTHING_SAID = Metadata()
@@ -61,7 +62,7 @@ def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
     return (pixels / np.float32(half_range) - np.float32(1)).astype(np.float32, copy=False)
 
 
-def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any], used: float = 1.0) -> np.ndarray:
+def to_pixels(tensor: np.ndarray, dtype: DTypeLike = np.uint8, used: float = 1.0) -> np.ndarray:
     """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the used part of their range, rounded."""
     half_range = used * np.iinfo(dtype).max / 2
     return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
@@ -70,7 +71,7 @@ def to_pixels(tensor: np.ndarray, dtype: np.dtype[Any], used: float = 1.0) -> np
 def as_rgb8(colour: np.ndarray) -> np.ndarray:
     """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8, grey as equal colours."""
     if colour.dtype == np.uint16:
-        colour = to_pixels(to_tensor(colour), np.dtype(np.uint8))
+        colour = to_pixels(to_tensor(colour))
     return np.broadcast_to(colour, (*colour.shape[:2], 3))
 
 
@@ -129,7 +130,7 @@ def from_pil(image: Image.Image) -> Picture:
     Raises:
         SrganError: The mode is not supported, or there are several frames.
     """
-    refuse_unsupported(image)
+    refuse_several(image)
     return _from_pil(image)
 
 
@@ -143,12 +144,8 @@ def _from_pil(image: Image.Image) -> Picture:
 
 
 def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
-    colour, alpha = (
-        None if pixels is None else np.ascontiguousarray(_turned(pixels, turn))
-        for pixels in (picture.colour, picture.alpha)
-    )
-    assert colour is not None
-    return Picture(colour, alpha, said, tuple(note for note in notes if note))
+    picture = map_planes(picture, lambda pixels: np.ascontiguousarray(_turned(pixels, turn)))
+    return replace(picture, metadata=said, notes=tuple(filter(None, notes)))
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -197,7 +194,7 @@ def to_pil(picture: Picture) -> Image.Image:
     """
     pixels = to_array(picture)
     if pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
-        pixels = to_pixels(to_tensor(pixels), np.dtype(np.uint8))
+        pixels = to_pixels(to_tensor(pixels))
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     if picture.metadata.icc_profile:
         image.info["icc_profile"] = picture.metadata.icc_profile
@@ -223,11 +220,8 @@ def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
 
 def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]], new: bool = False) -> tuple[str, ...]:
     """Write a file by a function; nobody ever sees half a file under that name. See `write_picture`."""
-    try:
-        with replacing(path, new) as temporary, temporary.open("xb") as file:
-            return encode_to(cast(BinaryIO, _WithoutDescriptor(file)))
-    except EncodingError as error:
-        raise SrganError(f"{path}: {error.message}", error.hint) from error
+    with said_of(path, EncodingError), replacing(path, new) as temporary, temporary.open("xb") as file:
+        return encode_to(cast(BinaryIO, _WithoutDescriptor(file)))
 
 
 class _WithoutDescriptor:

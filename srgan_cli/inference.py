@@ -35,7 +35,11 @@ class Network:
             self._fused = FusedGenerator(generator, precision)
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """Enlarge windows."""
+        """Enlarge windows.
+
+        Raises:
+            SrganError: The network gives what is no number.
+        """
         return _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
 
     def _run(self, lr: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, frames, memory
+from srgan_cli import formats, frames, memory, sizes
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import check_can_be_made, check_folder, reason
+from srgan_cli.files import STDOUT, check_file, check_folder, reason
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format, Header
-from srgan_cli.naming import AS_IT_IS, STDOUT, Destination, Targets, name_targets
+from srgan_cli.naming import AS_IT_IS, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome
 from srgan_cli.sizes import Size
@@ -77,7 +77,7 @@ class Job:
     @property
     def place(self) -> Path:
         """Where the result goes, for people."""
-        return Path(STDOUT) if self.to_stdout else self.target
+        return STDOUT if self.to_stdout else self.target
 
     @property
     def expected(self) -> Outcome:
@@ -124,14 +124,14 @@ def plan_jobs(
         SrganError: The output folder cannot be made.
     """
     destination = destination or Destination()
-    search = Search(recursive, Path(destination.output) if destination.output not in (None, STDOUT) else None)
+    search = Search(recursive, Path(destination.output) if destination.output not in (None, str(STDOUT)) else None)
     for text in inputs:
         search.add(text)
     sources = search.sources
     single = len(inputs) == 1 and [source.path for source in sources] == [Path(inputs[0])]
     targets = name_targets(sources, destination, single)
     if targets.folder:
-        check_can_be_made(targets.folder)
+        check_folder(targets.folder)
     work = _without_results(sources, targets, destination)
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
@@ -144,12 +144,19 @@ Work = list[tuple[Source, Path]]
 
 
 def _without_results(sources: Sequence[Source], targets: Targets, destination: Destination) -> Work:
-    """Sources and targets but for the files that an earlier job wrote beside its inputs, in whatever format."""
+    """Sources and targets but for the files that an earlier job wrote beside its inputs, whatever format and size."""
     work = list(zip(sources, targets.paths, strict=True))
     if destination.suffix == "" or targets.named or targets.stdout or (targets.folder and not destination.suffix):
         return work
-    results = {target.with_suffix("").absolute() for _, target in work}
-    return [(s, t) for s, t in work if s.named or s.path.with_suffix("").absolute() not in results]
+    originals = {str(source.path.with_suffix("").absolute()) for source in sources}
+    results = {str(target.with_suffix("").absolute()) for _, target in work}
+
+    def is_result(source: Source) -> bool:
+        place = str(source.path.with_suffix("").absolute())
+        original = sizes.SUFFIX.sub("", place)
+        return place in results or (original != place and original in originals)
+
+    return [(source, target) for source, target in work if source.named or not is_result(source)]
 
 
 def _refuse_clashes(work: Work) -> None:
@@ -187,11 +194,11 @@ def _checked(
                 outcomes.append(Outcome(source.path, target, skipped=True))
                 continue
             if not (targets.stdout or targets.folder):
-                check_folder(target)
+                check_file(target)
             job = _checked_job(source, target, destination, limits)
             jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
         except SrganError as error:
-            outcomes.append(Outcome(source.path, Path(STDOUT) if targets.stdout else target, error=error))
+            outcomes.append(Outcome(source.path, STDOUT if targets.stdout else target, error=error))
     return jobs, outcomes
 
 

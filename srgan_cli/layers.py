@@ -93,15 +93,15 @@ def spread_kernel(kernel: Any) -> Any:
 
 
 def _upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
-    """As `upsample_conv`, in the form whose gradient the backend is fast at."""
+    """As `upsample_conv_by_phases`, in the form whose gradient the backend is fast at."""
     if keras.backend.backend() != "tensorflow":  # XLA takes minutes for the other's on a CPU
-        return upsample_conv(x, kernel, bias)
+        return upsample_conv_by_phases(x, kernel, bias)
     return ops.relu(
         ops.conv_transpose(x, ops.transpose(kernel, (0, 1, 3, 2)), 2, padding="same", data_format=CHANNELS_LAST) + bias
     )
 
 
-def upsample_conv(x: Any, kernel: Any, bias: Any) -> Any:
+def upsample_conv_by_phases(x: Any, kernel: Any, bias: Any) -> Any:
     """(B, H, W, C), a kernel from `spread_kernel` and a bias (F,) -> (B, 2H, 2W, F), behind a relu.
 
     It is the transposed convolution of stride 2, done as four 2x2 convolutions, one for the outputs (2i + a, 2j + b) of

@@ -104,16 +104,16 @@ def _build_segments() -> list[keras.Model]:
         if number in POOLED_BEFORE:
             # Pooling with "ceil mode": a last window may reach over the edge. Behind a relu, zeros change no maximum.
             x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
-        x = _fire(x, f"features.{number}")
+        x = _fire(x, number)
         if number in TAPPED_AFTER:
             segments.append(keras.Model(before, x))
             before = x = keras.Input(x.shape[1:])
     return segments
 
 
-def _fire(x: KerasTensor, name: str) -> KerasTensor:
+def _fire(x: KerasTensor, number: int) -> KerasTensor:
     """Squeeze to s channels, expand to 4 s by 1x1 and 4 s by 3x3; SqueezeNet's block, its sizes read off its number."""
-    squeezed = 16 * (1 + FIRES.index(int(name.split(".")[1])) // 2)
+    name, squeezed = f"features.{number}", 16 * (1 + FIRES.index(number) // 2)
     x = layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}.squeeze")(x)
     expanded = [
         layers.Conv2D(4 * squeezed, size, padding="same", activation="relu", name=f"{name}.expand{size}x{size}")(x)

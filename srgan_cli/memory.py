@@ -39,8 +39,8 @@ def needed(header: Header, size: Size, kind: Format, windows: int = LARGEST_WIND
 
 
 def _of_page(page: Header, size: Size, kind: Format, windows: int) -> int:
-    last_pass = SCALE ** (2 * size.passes(page.height, page.width) - 2) * page.height * page.width
-    takes = min(last_pass * PER_WINDOW_PIXEL, windows) + of_pictures(page, size, kind)
+    seen = SCALE ** (2 * size.passes(page.height, page.width) - 2) * page.height * page.width  # pixels in the last pass
+    takes = min(seen * PER_WINDOW_PIXEL, windows) + of_pictures(page, size, kind)
     if page.frames > 1:  # the one before is kept, and what an animation shows
         pixels = page.width * page.height + 2 * math.prod(size.of(page.height, page.width))
         takes += pixels * _channels(page) * _depth(page)
@@ -77,7 +77,7 @@ def _per_encoded_pixel(header: Header, kind: Format) -> int:
     if kind.name in PER_ENCODED_PIXEL:
         return PER_ENCODED_PIXEL[kind.name][header.transparent]
     if kind.name == "TIFF":
-        return 1 + header.sixteen_bits  # the strips
+        return _depth(header)  # the strips
     if header.sixteen_bits and (header.transparent or not header.grey):
         return 6  # the file, twice
     return 4 if header.grey == header.transparent else 0  # Pillow's copy of RGB, or of grey with alpha

@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import exif as exif_blocks
 from srgan_cli.formats import Format
 
 IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
-IPTC_IN_TIFF = 33723
 IPTC_RESOURCE = 0x0404
 COMMENT = "Comment"  # a PNG's text that other formats have, too
 NAMES = {
@@ -31,7 +30,8 @@ SRGB = {
     b"gAMA": struct.pack(">I", 45455),
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
 }
-LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28}  # a segment, less what stands before
+# A segment, less what stands before.
+LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28, "comment": 65_533}
 XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
 
 
@@ -111,16 +111,15 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
 def read(image: Image.Image) -> Metadata:
     """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
     xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
-    profile, iptc = image.info.get("icc_profile"), _iptc(image)
-    texts = dict(_texts(image))
+    texts = _texts(image)
     comment: Any = texts.pop(COMMENT, "").encode(errors="replace")
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         comment = image.info.get("comment")
     return Metadata(
-        icc_profile=_bytes(profile),
+        icc_profile=_bytes(image.info.get("icc_profile")),
         exif=exif,
         xmp=_bytes(xmp.encode() if isinstance(xmp, str) else xmp),
-        iptc=_bytes(iptc),
+        iptc=_bytes(_iptc(image)),
         dpi=_dpi(image, exif),
         texts=tuple(texts.items()),
         colorimetry=_colorimetry(image),
@@ -131,18 +130,6 @@ def read(image: Image.Image) -> Metadata:
 def _bytes(value: Any) -> bytes | None:
     """The value if it is of the type that it should be, which in a damaged file it may not."""
     return value if isinstance(value, bytes) and value else None
-
-
-def let_pillow_read_cicp() -> None:
-    """Tell Pillow of the PNG chunk that outweighs all others about colour (PNG, third edition, 11.3.2.6)."""
-    if not hasattr(PngImagePlugin.PngStream, "chunk_cICP"):
-        PngImagePlugin.PngStream.chunk_cICP = _read_cicp  # type: ignore[attr-defined]
-
-
-def _read_cicp(stream: PngImagePlugin.PngStream, _: int, length: int) -> bytes:
-    assert stream.fp is not None
-    stream.im_info["cicp"] = data = ImageFile._safe_read(stream.fp, length)
-    return data
 
 
 def _colorimetry(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
@@ -170,7 +157,7 @@ def _numbers(kind: bytes, *values: float) -> tuple[bytes, bytes]:
 
 def _iptc(image: Image.Image) -> Any:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        value = image.tag_v2.get(IPTC_IN_TIFF)
+        value = image.tag_v2.get(TiffImagePlugin.IPTC_NAA_CHUNK)
         if isinstance(value, tuple):  # Photoshop calls the bytes 32-bit numbers
             order = "<" if image.tag_v2.prefix == b"II" else ">"
             with suppress(struct.error):
@@ -214,13 +201,13 @@ def _whole(dpi: float) -> float:
     return round(dpi) if abs(dpi - round(dpi)) < 0.5 * 0.0254 else dpi
 
 
-def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+def _texts(image: Image.Image) -> dict[str, str]:
     if not isinstance(image, PngImagePlugin.PngImageFile):
-        return ()
+        return {}
     # An animation's texts behind the pixels would take all its frames to be decoded.
     texts = image.png.im_text if image.is_animated and image.png else image.text
-    return tuple(
-        (key, str(value))
+    return {
+        key: str(value)
         for key, value in texts.items()
         if not key.startswith("Raw profile type ") and key != "XML:com.adobe.xmp"
-    )
+    }

@@ -3,7 +3,7 @@
 PSNR and SSIM on the luma of ITU-R BT.601 in studio range, of uint8 pictures, without a border.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +31,14 @@ class Metric:
     higher_is_better: bool
     decimals: int
 
-    def best(self, values: Iterable[float]) -> float:
-        """The best of some numbers."""
-        return (max if self.higher_is_better else min)(values)
-
     def text(self, value: float) -> str:
         """The number as it is shown."""
         return typeset(f"{value:z.{self.decimals}f}")
+
+    def column(self, values: Sequence[float]) -> list[tuple[str, bool]]:
+        """The numbers as they are shown, and whether each is the best of several, or looks the same."""
+        best = self.text((max if self.higher_is_better else min)(values)) if len(values) > 1 else None
+        return [(text, text == best) for text in map(self.text, values)]
 
 
 def typeset(number: str) -> str:
@@ -111,10 +112,10 @@ def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.n
     return a[inside].astype(np.float64), b[inside].astype(np.float64)
 
 
-def mean_scores(pictures: Sequence[Scores]) -> Scores:
-    """The means over pictures."""
-    first = pictures[0] if pictures else {}
+def mean_scores(pictures: Mapping[str, Scores]) -> Scores:
+    """The means over pictures, which are given by name."""
+    first: Scores = next(iter(pictures.values()), {})
     return {
-        model: {key: float(np.mean([scores[model][key] for scores in pictures])) for key in numbers}
+        model: {key: float(np.mean([scores[model][key] for scores in pictures.values()])) for key in numbers}
         for model, numbers in first.items()
     }

@@ -211,11 +211,13 @@ class Discrimination(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
     ) -> Any:
-        """The least-squares loss of what the discriminator says of HR and of SR, a scalar."""
+        """What is minimised, given HR as `y` and SR as `y_pred`; a scalar."""
         del x, sample_weight
-        return self._minimised(self._discriminator_loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training))
+        loss = ops.reshape(self._loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training), (1,))
+        return self._total(loss, loss)
 
-    def _discriminator_loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
+    def _loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
+        """The least-squares loss of what the discriminator says of HR and of SR."""
         d_hr = self.discriminator(hr, training=training)
         d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
         d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))
@@ -225,11 +227,6 @@ class Discrimination(keras.Model):
     def _note(self, **values: Any) -> None:
         for name, value in values.items():
             self._means[name].update_state(value)
-
-    def _minimised(self, loss: Any) -> Any:
-        """A loss as Keras minimises it."""
-        loss = ops.reshape(loss, (1,))
-        return self._total(loss, loss)
 
 
 class SRGAN(Discrimination):
@@ -258,22 +255,18 @@ class SRGAN(Discrimination):
         super().__init__(generator, discriminator)
         self._content, self._weights = content, weights or LossWeights()
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
-    ) -> Any:
-        """Perceptual loss of SR (equation 3 of the paper) + the discriminator's least-squares loss, a scalar."""
-        del x, sample_weight
-        hr, sr, weights = ops.cast(y, "float32"), ops.cast(y_pred, "float32"), self._weights
-        content = self._content(hr, sr)
+    def _loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
+        """Perceptual loss of SR (equation 3 of the paper) + the discriminator's least-squares loss."""
+        content, weights = self._content(hr, sr), self._weights
         fooled = self._discriminate_as_constant(sr)
         adversarial = ops.mean(ops.binary_crossentropy(ops.ones_like(fooled), fooled))
         g_loss = content + weights.adversarial * adversarial
         if weights.pixel:
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
         if weights.colour:
-            g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE, SCALE)))
+            g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE)))
         self._note(g_loss=g_loss, content=content, adversarial=adversarial)
-        return self._minimised(g_loss + self._discriminator_loss(hr, sr, training))
+        return g_loss + super()._loss(hr, sr, training)
 
     def _discriminate_as_constant(self, sr: Any) -> Any:
         """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from srgan_cli.errors import SrganError
-from srgan_cli.sixteen import BITS_PER_SAMPLE
 
 GREY = ("1", "L", "LA", "La")
 COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
@@ -78,7 +77,9 @@ def _sixteen_bits(image: Image.Image) -> np.ndarray:
 
 def _bits(image: Image.Image) -> int:
     """Bits a channel of a TIFF; 0 for other files."""
-    return image.tag_v2.get(BITS_PER_SAMPLE, (1,))[0] if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0
+    return image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0]
 
 
 def _is_grey_palette(image: Image.Image) -> bool:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from srgan_cli import formats
 from srgan_cli.errors import UsageError
+from srgan_cli.files import STDOUT
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format
 from srgan_cli.sizes import Size
 from srgan_cli.sources import Source
 
-STDOUT = "-"
 AS_IT_IS, FOUR_TIMES = Finish(), Size()
 
 
@@ -78,7 +78,7 @@ class Destination:
         """The folder that `output` names if it certainly names one."""
         if (
             self.output
-            and self.output != STDOUT
+            and self.output != str(STDOUT)
             and (self.output.endswith(("/", os.sep)) or Path(self.output).is_dir())
         ):
             return Path(self.output)
@@ -115,7 +115,7 @@ def name_targets(sources: Sequence[Source], destination: Destination, single: bo
     """
     output = destination.output
     from_stdin = [source.content is not None for source in sources]
-    if output == STDOUT or (output is None and from_stdin == [True]):
+    if output == str(STDOUT) or (output is None and from_stdin == [True]):
         _require_one(sources, "stdout")
         return Targets([_name(source, destination, "", Path("stdout")) for source in sources], stdout=True)
     if output is None:
@@ -147,7 +147,8 @@ def _check_named(output: Path, destination: Destination) -> None:
 
 def _name(source: Source, destination: Destination, suffix: str, like: Path) -> Path:
     """The place of `like` with the suffix and the ending of the format; an ending that fits is kept as it is."""
-    kind, ending = destination.kind or source.kind, like.suffix
+    recognised = source.kind if source.kind and source.kind.written else None
+    kind, ending = destination.kind or recognised, like.suffix
     if ending.lower() not in formats.SUFFIXES and kind:
         stem, ending = like.name, kind.suffixes[0]
     else:

@@ -1,35 +1,27 @@
 """Picture files -> opened Pillow images, or one sentence about what is wrong with them."""
 
-import ctypes
 import io
-import logging
 import math
 import os
 import re
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Lock
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from srgan_cli import metadata, modes, sixteen
+from srgan_cli import modes
 from srgan_cli.encoding import PNG_SIGNATURE
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import FORMATS
+from srgan_cli.pillow import LIMIT, readable_formats
 
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
-NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
-TILE_WIDTH, TILE_LENGTH, SUB_IFDS = 322, 323, 330
+REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SCALED_BY = {"L;2": 85, "L;4": 17}
-MISLEADING = (
-    "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
-)  # fmt: skip
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -52,15 +44,14 @@ def open_picture(
     try:
         # By an open file, since what Pillow maps into memory by its name is not turned as EXIF says.
         with (
-            _PILLOWS_LIMIT.raised_to(most_pixels),
+            LIMIT.raised_to(most_pixels),
             nullcontext(file) if file else path.open("rb") as opened,
-            Image.open(opened, formats=_readable_formats()) as image,
+            Image.open(opened, formats=readable_formats()) as image,
         ):
             _mend_png(image)
-            if several:
-                modes.refuse_unsupported(image.mode)
-            else:
-                refuse_unsupported(image)
+            if not several:
+                refuse_several(image)
+            modes.refuse_unsupported(image.mode)
             refuse_absurd_tiles(image)
             _refuse_raw(image)
             yield image
@@ -90,37 +81,6 @@ def too_large(path: Path, pixels: int, most: int) -> SrganError:
     )
 
 
-class _PillowsLimit:
-    """What Pillow refuses at, which is one number for the whole process: ours only while pictures are open."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._limits: list[int] = []  # of the pictures that are open in all threads
-        self._before: int | None = None
-
-    @contextmanager
-    def raised_to(self, pixels: int) -> Iterator[None]:
-        """Meanwhile refuse pictures of more pixels, or of the most that another thread asks for."""
-        with self._lock:
-            if not self._limits:
-                self._before = Image.MAX_IMAGE_PIXELS
-            self._limits.append(pixels)
-            self._set()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._limits.remove(pixels)
-                self._set()
-
-    def _set(self) -> None:
-        # Pillow warns at this number and refuses above twice that.
-        Image.MAX_IMAGE_PIXELS = (max(self._limits) + 1) // 2 if self._limits else self._before
-
-
-_PILLOWS_LIMIT = _PillowsLimit()
-
-
 def refuse_absurd_tiles(image: Image.Image) -> None:
     """Refuse what would take much more memory than its size tells: a tile is decoded whole.
 
@@ -128,21 +88,21 @@ def refuse_absurd_tiles(image: Image.Image) -> None:
         SrganError: An opened TIFF, at its present page, is cut into tiles that are larger than it and large.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        width, height = (image.tag_v2.get(side, 0) for side in (TILE_WIDTH, TILE_LENGTH))
+        width, height = (image.tag_v2.get(side, 0) for side in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH))
         if width * height > max(LARGE_TILE, image.width * image.height):
             raise SrganError(f"is cut into tiles of {width:,}x{height:,} pixels", "it may be damaged")
 
 
 def is_reduced(image: TiffImagePlugin.TiffImageFile) -> bool:
     """Whether an opened TIFF's present page is called a smaller version, or a mask, of another."""
-    return bool(image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK))
+    return bool(image.tag_v2.get(ExifTags.Base.NewSubfileType, 0) & (REDUCED | MASK))
 
 
 def _refuse_raw(image: ImageFile.ImageFile) -> None:
     """Refuse a camera's raw file: a TIFF of a preview, with the photograph in a directory below it, undeveloped."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.n_frames > 1:
         return
-    if is_reduced(image) and SUB_IFDS in image.tag_v2:
+    if is_reduced(image) and ExifTags.Base.SubIFDs in image.tag_v2:
         raise SrganError("holds only a preview, as a camera's raw file does", "develop it first")
 
 
@@ -151,51 +111,6 @@ def _mend_png(image: ImageFile.ImageFile) -> None:
     if isinstance(image, PngImagePlugin.PngImageFile) and isinstance(image.info.get("transparency"), int):
         raw_mode = str(image.tile[0].args) if image.tile else ""
         image.info["transparency"] *= next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
-
-
-@cache
-def _let_pillow_keep_texts_apart() -> None:
-    """Tell Pillow that a PNG's texts say nothing of the picture, whatever they are called."""
-    for name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
-        setattr(PngImagePlugin.PngStream, name, _leaving_info(getattr(PngImagePlugin.PngStream, name)))
-
-
-def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
-    def read(stream: PngImagePlugin.PngStream, *place: int) -> bytes:
-        said = {name: stream.im_info[name] for name in MISLEADING if name in stream.im_info}
-        content = read_text(stream, *place)
-        for name in MISLEADING:
-            stream.im_info.pop(name, None)
-        stream.im_info.update(said)
-        return content
-
-    return read
-
-
-@cache
-def _silence_decoders() -> None:
-    """Turn off what decoders write to stderr; what matters in it is raised anyway."""
-    for name in ("PIL", "imagecodecs", "tifffile"):
-        logging.getLogger(name).addHandler(logging.NullHandler())
-    with suppress(AttributeError, OSError):  # a Pillow that hides its libtiff
-        libtiff = ctypes.CDLL(_imaging.__file__)
-        libtiff.TIFFSetErrorHandler(None)
-        libtiff.TIFFSetWarningHandler(None)
-
-
-def _readable_formats() -> list[str]:
-    """Pillow's names, after what it does not read by itself was added."""
-    _silence_decoders()
-    warnings.filterwarnings("ignore", module="PIL")  # of sizes below the limit, and of oddities in EXIF
-    sixteen.let_pillow_open_grey_with_alpha()
-    metadata.let_pillow_read_cicp()
-    _let_pillow_keep_texts_apart()
-    with suppress(ImportError):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    Image.init()
-    return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
 
 
 def _explain_heic(path: Path, file: BinaryIO | None) -> None:
@@ -241,13 +156,12 @@ def count_frames(image: Image.Image) -> int:
     return 1 if image.format in ("MPO", "HEIF") else getattr(image, "n_frames", 1)
 
 
-def refuse_unsupported(image: Image.Image) -> None:
-    """Say why a file or image is not a single picture that can be enlarged.
+def refuse_several(image: Image.Image) -> None:
+    """Say that a file or image is not a single picture.
 
     Raises:
-        SrganError: It has several frames, or a mode that is not supported.
+        SrganError: It has several frames.
     """
     frames = count_frames(image)
     if frames > 1:
         raise SrganError(f"has {frames} frames or pages; a single picture is needed", "extract one first")
-    modes.refuse_unsupported(image.mode)

@@ -13,6 +13,7 @@ from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from srgan_cli.errors import UsageError
+from srgan_cli.files import reason
 from srgan_cli.released import released
 
 Sampling = Literal["resize", "crop"]
@@ -183,8 +184,9 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any], done: Mapping[Stage
                 f"stage {stage} {'is over after' if over else 'has done'} {before} steps and cannot take {after}",
                 "leave it, or start a new run with --from",
             )
+    parts = _parts_of_backups(options)
     for name, part in _parts_of_backups(saved).items():
-        if part != _parts_of_backups(options)[name]:
+        if part != parts[name]:
             raise UsageError(
                 f"{name} is {getattr(saved, name)} in this run and cannot become {getattr(options, name)}",
                 "leave it, or start a new run with --from",
@@ -195,9 +197,9 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any], done: Mapping[Stage
 def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
     """What decides which variables a backup holds, and what the losses in the log are."""
     generator_precision = options.generator_precision or options.precision
+    kept = ("filters", "residual_blocks", "start", "batch_norm", "pixel_loss", "content_loss", "vgg_layer")
     return {
-        **{name: getattr(options, name) for name in ("filters", "residual_blocks", "start", "batch_norm")},
-        **{name: getattr(options, name) for name in ("pixel_loss", "content_loss", "vgg_layer")},
+        **{name: getattr(options, name) for name in kept},
         "average": options.average > 0,
         "precision": options.precision == "float16",  # loss scaling
         "generator_precision": generator_precision == "float16",
@@ -215,7 +217,9 @@ def read_toml(path: Path | None) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as TOML ({error})", "write lines such as batch_size = 16") from error
+        raise UsageError(
+            f"{path}: cannot be read as TOML ({reason(error)})", "write lines such as batch_size = 16"
+        ) from error
     return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file
 
 

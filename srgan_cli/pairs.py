@@ -5,11 +5,11 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from srgan_cli import sizes
 from srgan_cli.errors import SrganError
 from srgan_cli.sources import pictures_in
 
 HR_MARK = re.compile(r"_(HR|GT)$", re.IGNORECASE)
-RESULT_MARK = re.compile(r"_x\d+(\.\d+)?$", re.IGNORECASE)  # of what `srgan upscale` writes beside its inputs
 LR_MARK = re.compile(r"(_LR)?_?x4$|_LR$", re.IGNORECASE)
 
 
@@ -40,7 +40,7 @@ def find_pairs(hr_folder: Path, lr_folder: Path | None, say: Callable[[str], Non
     Raises:
         SrganError: A folder has no pictures, two are called the same, or one has no partner in the other folder.
     """
-    if hr_folder.is_dir() and not pictures_in(hr_folder) and (hr_folder / "HR").is_dir():
+    if (hr_folder / "HR").is_dir() and not pictures_in(hr_folder):
         hr_folder /= "HR"
     pictures = _pictures_or_error(hr_folder)
     marked = {HR_MARK.sub("", path.stem) for path in pictures if HR_MARK.search(path.stem)}
@@ -94,7 +94,7 @@ def _without_results(pictures: list[Path], partners: Container[str]) -> list[Pat
     stems = {path.stem.lower() for path in pictures}
 
     def is_result(path: Path) -> bool:
-        original = RESULT_MARK.sub("", path.stem)
+        original = sizes.SUFFIX.sub("", path.stem)
         return original != path.stem and original.lower() in stems and path.stem not in partners
 
     return [path for path in pictures if not is_result(path)]

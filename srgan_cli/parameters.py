@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from srgan_cli.errors import UsageError
-from srgan_cli.files import STDOUT, check_folder
+from srgan_cli.files import STDOUT, check_file
 from srgan_cli.options import choices
 
 
@@ -46,7 +46,7 @@ class Outputs:
         if len({*map(os.path.realpath, files)}) < len(files):
             raise UsageError("two of --json, --csv and --report are the same", "give each a file of its own")
         for path in (path for path in files if path != STDOUT):
-            check_folder(path)
+            check_file(path)
 
 
 def one_parameter_per_field(

@@ -6,7 +6,7 @@ first frame does not tell it to do otherwise.
 
 import io
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -89,10 +89,9 @@ def _sub_blocks(file: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def is_transparent(blocks: Iterable[Block], width: int, height: int) -> bool:
+def is_transparent(blocks: Sequence[Block], width: int, height: int) -> bool:
     """Whether any frame on a canvas of this size may show what is behind it."""
-    first, *others = blocks
-    shown_over = [first, *others][:-1]  # what becomes of the last is never seen
+    first, shown_over = blocks[0], blocks[:-1]  # what becomes of the last is never seen
     covers = first.left == first.top == 0 and first.width >= width and first.height >= height
     return not covers or first.transparent is not None or any(block.disposal == CLEAR for block in shown_over)
 

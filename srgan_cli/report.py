@@ -97,7 +97,7 @@ class Report:
 
     def _summary(self) -> dict[str, str]:
         """The parts of the page that are about all pictures."""
-        names, means = list(self._scores), mean_scores(list(self._scores.values()))
+        names, means = list(self._scores), mean_scores(self._scores)
         columns = (
             {model: [scores[model][metric.key] for scores in self._scores.values()] for model in means}
             for metric in self._metrics
@@ -119,9 +119,10 @@ def _fill(template: str, parts: Mapping[str, str | int]) -> str:
 
 def _table(caption: str, metrics: Sequence[Metric], scores: Scores) -> str:
     """A row for each model, a column for each metric."""
-    columns = [_column(metric, [numbers[metric.key] for numbers in scores.values()]) for metric in metrics]
+    columns = [metric.column([numbers[metric.key] for numbers in scores.values()]) for metric in metrics]
     rows = "".join(
-        f'<tr><th scope="row">{escape(model)}{"".join(cells)}' for model, *cells in zip(scores, *columns, strict=True)
+        f'<tr><th scope="row">{escape(model)}{"".join(_cell(*cell) for cell in cells)}'
+        for model, *cells in zip(scores, *columns, strict=True)
     )
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
@@ -136,11 +137,8 @@ def _heading(metric: Metric) -> str:
     return f'<th scope="col">{escape(metric.title)}&nbsp;{sign}<small>{escape(metric.unit)}</small>'
 
 
-def _column(metric: Metric, values: Sequence[float]) -> list[str]:
-    """Cells of a table; of two and more numbers the best is marked, and every one that looks the same."""
-    best = metric.text(metric.best(values)) if len(values) > 1 else None
-    texts = [metric.text(value) for value in values]
-    return [f"<td><strong>{text}</strong>" if text == best else f"<td>{text}" for text in texts]
+def _cell(text: str, is_best: bool) -> str:
+    return f"<td><strong>{text}</strong>" if is_best else f"<td>{text}"
 
 
 def _comparison(name: str, layers: Sequence[tuple[str, np.ndarray]]) -> dict[str, str | int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import check_can_be_made, quoted, reason, remove_stale, replacing
+from srgan_cli.files import check_folder, quoted, reason, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 try:
@@ -67,11 +67,13 @@ class RunFolder:
 
     Args:
         path: The folder.
+
+    Attributes:
         writes: False for all but the first of several machines that train together.
     """
 
-    def __init__(self, path: Path, writes: bool = True) -> None:
-        self.path, self.writes = path, writes
+    def __init__(self, path: Path) -> None:
+        self.path, self.writes = path, True
         self._config = path / "config.json"
         self._log = path / "log.csv"
         self._backups = path / "backup"
@@ -90,7 +92,7 @@ class RunFolder:
             raise SrganError(f"{self.path}: holds a run already", hint)
         if there:
             raise SrganError(f"{self.path}: holds {', '.join(there)} already", "name another -o")
-        check_can_be_made(self.path)
+        check_folder(self.path)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -102,6 +104,7 @@ class RunFolder:
         if not self.writes or fcntl is None:
             yield
             return
+        made = not self.path.exists()
         _make(self.path, self.path)
         folder = os.open(self.path, os.O_RDONLY)
         try:
@@ -116,8 +119,9 @@ class RunFolder:
             yield
         finally:
             os.close(folder)
-            with suppress(OSError):  # there is something in it
-                self.path.rmdir()
+            if made:
+                with suppress(OSError):  # there is something in it
+                    self.path.rmdir()
 
     def prepare(self, options: TrainOptions) -> None:
         """Make the folder if need be, write down the options, and clear away what a killed process left half written.
@@ -143,7 +147,9 @@ class RunFolder:
         try:
             saved = dict(json.loads(self._config.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise SrganError(f"{self.path}: is not a training run ({error})", "name the folder of one") from error
+            raise SrganError(
+                f"{self.path}: is not a training run ({self._config}: {reason(error)})", "name the folder of one"
+            ) from error
         return TrainOptions.from_mapping(saved, str(self._config))
 
     def log(self, record: Record) -> None:
@@ -162,7 +168,7 @@ class RunFolder:
                     writer.writeheader()
                 writer.writerow(row)
         except OSError as error:
-            raise SrganError(f"{self._log}: cannot be written ({error.strerror})", "free some space") from error
+            raise SrganError(f"{self._log}: cannot be written ({reason(error)})", "free some space") from error
 
     def read_log(self) -> list[dict[str, str]]:
         """The rows of log.csv, column -> text, but for what was cut off when the computer stopped."""

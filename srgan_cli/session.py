@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 
 from srgan_cli.batches import Ahead, Batches
 from srgan_cli.data import Pictures, settle_sampling
-from srgan_cli.device import Replicas, computing_in
+from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
 from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.released import find_weights
+from srgan_cli.replicas import Replicas
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.stages import stage_losses
 from srgan_cli.validation import Validation
@@ -42,6 +43,7 @@ class Session:
         replicas: What computes.
 
     Attributes:
+        run: As given; so are `listener` and `replicas`.
         options: With what was found out: how pictures become squares, and the size of the generator.
         pictures: To train on.
         generator: Trained.

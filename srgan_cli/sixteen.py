@@ -8,17 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 
-BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 PREMULTIPLIED, ALPHA = 1, 2
-
-
-def let_pillow_open_grey_with_alpha() -> None:
-    """Tell Pillow of the one kind of 16-bit TIFF that it does not recognise; `decode` reads it."""
-    for order in (b"II", b"MM"):
-        for extra in (PREMULTIPLIED, ALPHA):
-            key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
-            TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -26,9 +17,9 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         return (
-            set(tags.get(BITS_PER_SAMPLE, (1,))) == {16}
-            and set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
-            and tags.get(PHOTOMETRIC) in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+            set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) == {16}
+            and set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == {1}
+            and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         )
     return isinstance(image, PngImagePlugin.PngImageFile) and not image.is_animated and has_16_bits(image)
 

@@ -1,5 +1,6 @@
 """How large a result is to be, and the reduction to exactly that size; NumPy and Pillow only."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.images import Picture, map_planes
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
+SUFFIX = re.compile(r"_(x\d+(\.\d+)?|(w|h|long)\d+)$", re.IGNORECASE)  # of any size
 
 
 @dataclass(frozen=True)

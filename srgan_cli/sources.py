@@ -17,9 +17,10 @@ from PIL import Image, UnidentifiedImageError
 
 from srgan_cli import formats
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import reason
+from srgan_cli.files import is_special, reason
 from srgan_cli.formats import Format
 from srgan_cli.outcomes import Outcome
+from srgan_cli.pillow import readable_formats
 from srgan_cli.walking import matches
 
 STDIN = "-"
@@ -122,7 +123,7 @@ class Search:
             elif glob.has_magic(text) and not path.exists():
                 root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
                 self._add_all(path, root, self._matches(text, root), f"{path}: no pictures are named like this")
-            elif _is_special(path):
+            elif is_special(path):
                 self._fail(path, f"{path}: is a pipe or device, not a file", f"write srgan upscale - < {path}")
             else:
                 self._keep(Source(path, Path(path.name), recognise(path)))
@@ -143,7 +144,7 @@ class Search:
             self.passed_over["hidden"] += 1
             return None
         kind = recognise(path)
-        named_like_one = path.suffix.lower() in formats.SUFFIXES and not _is_special(path)
+        named_like_one = path.suffix.lower() in formats.SUFFIXES and not is_special(path)
         if not named_like_one and (kind is None or not _opens(path)):
             self.passed_over["no pictures"] += 1
             return None
@@ -227,7 +228,7 @@ def pictures_in(folder: Path) -> list[Path]:
 def recognise(path: Path) -> Format | None:
     """The format that a file's first bytes tell; None for all that is no picture, or no file that can be read."""
     try:
-        if _is_special(path):
+        if is_special(path):
             return None
         with path.open("rb", buffering=0) as file:
             return _kind_of(file.read(LONGEST_MAGIC))
@@ -236,17 +237,12 @@ def recognise(path: Path) -> Format | None:
 
 
 def _kind_of(start: bytes) -> Format | None:
-    Image.init()
+    readable = readable_formats()  # first, since it adds to what Pillow knows
     for kind in formats.FORMATS:
-        _, accepts = Image.OPEN.get(kind.name, (None, None))
+        accepts = Image.OPEN[kind.name][1] if kind.name in readable else None
         if accepts and accepts(start[:LONGEST_MAGIC]) is True:
             return kind
     return None
-
-
-def _is_special(path: Path) -> bool:
-    """Whether it is neither a file nor missing: a pipe would keep us waiting, and can be read only once."""
-    return path.exists() and not path.is_file()
 
 
 def _opens(path: Path) -> bool:

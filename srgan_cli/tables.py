@@ -22,7 +22,7 @@ def to_json(protocol: Protocol, pictures: Mapping[str, Scores], failures: Sequen
     """
     content = {
         "protocol": {"scale": SCALE, **asdict(protocol), "text": str(protocol)},
-        "means": _finite(mean_scores(list(pictures.values()))),
+        "means": _finite(mean_scores(pictures)),
         "pictures": [{"name": name, "scores": _finite(scores)} for name, scores in pictures.items()],
         "failures": [{"file": str(failure.source), "error": failure.error.message} for failure in failures],
     }

@@ -15,11 +15,12 @@ from keras import ops
 from PIL import Image
 
 from srgan_cli.batches import Pairs
-from srgan_cli.device import computing_in, is_out_of_memory, replicated
+from srgan_cli.device import computing_in, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.files import quoted, reason
 from srgan_cli.fitting import Watch, fit, no_number
 from srgan_cli.options import STAGES, Stage, TrainOptions
+from srgan_cli.replicas import replicated
 from srgan_cli.runs import Backup, Record, RunFolder
 from srgan_cli.session import Listener, Session
 from srgan_cli.stages import build_stage, stored_bytes
@@ -177,7 +178,7 @@ class _StageRun:
 
         session, options = self._session, self._options
         every, seconds = options.backup_interval()
-        late = bool(seconds) and time.monotonic() - self._backed_up_at >= (seconds or 0)
+        late = seconds is not None and time.monotonic() - self._backed_up_at >= seconds
         saving = session.replicas.agree(due(every) or late)
         looking = due(options.sample_every) or due(options.validate_every)
         if (saving or looking) and not session.validation.is_sound(
@@ -205,7 +206,7 @@ class _StageRun:
         validation.release(self._averaged_weights())
         sr = validation.enlarge()
         # Before anything is written, since a full disk must not keep one of several machines from agreeing.
-        scores = validation.score(sr, self._content) if validate else {"validation": math.inf}
+        scores = validation.score(sr, self._content) if validate else {}
         alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
         better = validate and session.replicas.agree(alone or scores["validation"] < self._best)
         sheet = validation.sheet(sr)

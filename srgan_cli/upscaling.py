@@ -69,6 +69,14 @@ class Options:
 class Upscaler:
     """A generator, ready to enlarge any number of pictures.
 
+    Attributes:
+        tile: Side of a patch in LR pixels.
+        halo: Real neighbours read around it, in LR pixels.
+        device: In Keras's words, such as `gpu:0`.
+        precision: `float32`, `bfloat16` or `float16`.
+        run_network: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3), float32 RGB in [-1, 1].
+        receptive_radius: From how far an LR pixel can reach, in LR pixels: a halo of it makes tiles exact.
+
     Raises:
         SrganError: The weights cannot be loaded, or the device is not there.
     """
@@ -100,6 +108,9 @@ class Upscaler:
                 to more in a seamless texture, whose edges are continued by what lies at the opposite ones.
             size: Of the result; None for four times the picture's. What is not a power of four of it is reached by
                 further passes and an antialiased reduction.
+
+        Raises:
+            SrganError: Memory does not suffice for a single patch, or the network gives what is no number.
         """
         lr_size = picture.colour.shape[:2]
         size = size or Size()

@@ -61,10 +61,7 @@ class Validation:
             content: (HR, SR) -> a scalar.
         """
         losses = [content(self.hr[i : i + 1], sr[i : i + 1]) for i in range(len(sr))]
-        pairs = [
-            (luma(a), luma(b))
-            for a, b in zip(*(images.to_pixels(t, np.dtype(np.uint8)) for t in (sr, self.hr)), strict=True)
-        ]
+        pairs = [(luma(a), luma(b)) for a, b in zip(*map(images.to_pixels, (sr, self.hr)), strict=True)]
         return {
             "psnr": float(np.mean([psnr(a, b, SCALE) for a, b in pairs])),
             "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
@@ -90,5 +87,5 @@ class Validation:
     def sheet(self, sr: np.ndarray) -> np.ndarray:
         """(B hr_size, 3 hr_size, 3) uint8: a row of LR (enlarged by repeating pixels), SR and HR for each square."""
         lr = self.lr.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
-        columns = [np.concatenate(list(images.to_pixels(t, np.dtype(np.uint8)))) for t in (lr, sr, self.hr)]
+        columns = [np.concatenate(list(images.to_pixels(t))) for t in (lr, sr, self.hr)]
         return np.concatenate(columns, axis=1)

@@ -198,7 +198,7 @@ def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     linked.symlink_to(pipe)
     for path in (pipe, linked):
-        files.check_folder(path)
+        files.check_file(path)
         with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
             files.write_text(path, "scores")
             assert reader.communicate(timeout=10)[0] == "scores"

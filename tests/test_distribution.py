@@ -14,8 +14,8 @@ from conftest import ROOT
 from PIL import Image
 from test_cli import in_process
 
-from srgan_cli.device import is_chief
 from srgan_cli.errors import UsageError
+from srgan_cli.replicas import is_chief
 from srgan_cli.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TF_CONFIG is TensorFlow's")

@@ -57,7 +57,7 @@ def folder(tmp_path: Path, photo: np.ndarray) -> Path:
 def test_the_papers_bicubic_row(shared: Path, name: str, psnr: float, tolerance: float, given: bool) -> None:
     place = shared / "test" / name
     found = results(find_pairs(place / "HR", place / "LR_x4" if given else None))
-    means = mean_scores([result.scores for result in found if isinstance(result, Result)])
+    means = mean_scores({result.name: result.scores for result in found if isinstance(result, Result)})
     assert means["bicubic"]["psnr"] == pytest.approx(psnr, abs=tolerance)
 
 
@@ -68,7 +68,7 @@ def test_others_results_get_the_scores_that_were_found_elsewhere(shared: Path) -
     pairs = find_pairs(place / "HR", place / "LR_x4")
     model = str(shared / "peers" / "srgan-leftthomas" / "Set5")
     found = list(evaluate(pairs, load_models([Options(model)], pairs), Protocol(), Lpips(weights)))
-    means = mean_scores([result.scores for result in found if isinstance(result, Result)])
+    means = mean_scores({result.name: result.scores for result in found if isinstance(result, Result)})
     assert means["bicubic"]["lpips"] == pytest.approx(0.286, abs=1e-3)
     assert means[model]["psnr"] == pytest.approx(30.70, abs=0.01)
     assert means[model]["lpips"] == pytest.approx(0.106, abs=1e-3)

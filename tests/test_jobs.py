@@ -2,11 +2,15 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from srgan_cli import images
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
@@ -80,6 +84,19 @@ def test_earlier_results_are_not_inputs_unless_named(folder: Path) -> None:
     assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
     assert found.passed_over == {"hidden": 1, "no pictures": 1, "earlier results": 1}
     assert "in/b_x4.jpg in/b_x4_x4.jpg" in targets("in", "in/b_x4.jpg", existing="overwrite")
+    (folder / "b_x4.jpg").rename(folder / "b_long800.jpg")  # of a job of another size
+    assert plan("in", existing="overwrite").passed_over["earlier results"] == 1
+    (folder / "b_long800.jpg").rename(folder / "d_x2.jpg")  # of nothing here
+    assert "in/d_x2.jpg in/d_x2_x4.jpg" in targets("in")
+
+
+def test_what_is_a_picture_does_not_depend_on_what_was_opened_before(tmp_path: Path) -> None:
+    grey = np.full((6, 8, 2), 999, np.uint16)
+    images.write_picture(images.from_array(grey), tmp_path / "p.tif")
+    (tmp_path / "p.tif").rename(tmp_path / "scan")
+    code = f"from srgan_cli.jobs import plan_jobs; print(*(j.target.name for j in plan_jobs([{str(tmp_path)!r}]).jobs))"
+    found = subprocess.check_output([sys.executable, "-c", code], text=True)  # Pillow as it comes
+    assert found == "scan_x4.tif\n"
 
 
 def test_contents_tell_the_format_and_endings_follow(folder: Path) -> None:

@@ -35,6 +35,10 @@ def test_one_program_at_a_time_trains_in_a_folder(run: RunFolder, tmp_path: Path
         pass
     assert run.read_options()
     assert not (tmp_path / "other").exists()  # nothing was written there
+    (tmp_path / "mine").mkdir()
+    with RunFolder(tmp_path / "mine").held():
+        pass
+    assert (tmp_path / "mine").exists()
 
 
 def test_what_has_no_room_is_not_begun(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

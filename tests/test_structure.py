@@ -11,7 +11,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options", "released", "walking"},
-    {"formats", "exif", "metadata", "modes", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
+    {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
     | {"charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},
     {
@@ -25,6 +25,7 @@ LAYERS = (
         "losses",
         "lpips",
         "optimization",
+        "replicas",
         "stages",
         "summaries",
     },

@@ -131,7 +131,7 @@ def main() -> int:
     """Prepare, or only check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
-    parser.add_argument("--without", nargs="+", type=Path, default=[], metavar="TEST_SET")
+    parser.add_argument("--without", nargs="+", type=Path, required=True, metavar="TEST_SET")
     parser.add_argument("-o", dest="output", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     found = find_alike(list(pictures(options.sources)), list(pictures(options.without)))

@@ -1,0 +1,114 @@
+"""What Pillow is taught and told before it opens files: formats, chunks, silence, and how large a picture may be."""
+
+import ctypes
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from threading import Lock
+
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, _imaging
+
+from srgan_cli.formats import FORMATS
+from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED
+
+MISLEADING = (
+    "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
+)  # fmt: skip
+
+
+@cache
+def _keep_texts_apart() -> None:
+    """Tell Pillow that a PNG's texts say nothing of the picture, whatever they are called."""
+    for name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
+        setattr(PngImagePlugin.PngStream, name, _leaving_info(getattr(PngImagePlugin.PngStream, name)))
+
+
+def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
+    def read(stream: PngImagePlugin.PngStream, *place: int) -> bytes:
+        said = {name: stream.im_info[name] for name in MISLEADING if name in stream.im_info}
+        content = read_text(stream, *place)
+        for name in MISLEADING:
+            stream.im_info.pop(name, None)
+        stream.im_info.update(said)
+        return content
+
+    return read
+
+
+@cache
+def _silence_decoders() -> None:
+    """Turn off what decoders write to stderr; what matters in it is raised anyway."""
+    for name in ("PIL", "imagecodecs", "tifffile"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    with suppress(AttributeError, OSError):  # a Pillow that hides its libtiff
+        libtiff = ctypes.CDLL(_imaging.__file__)
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names, after what it does not read by itself was added."""
+    _silence_decoders()
+    warnings.filterwarnings("ignore", module="PIL")  # of sizes below the limit, and of oddities in EXIF
+    _open_grey_with_alpha()
+    _read_cicp_chunks()
+    _keep_texts_apart()
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.init()
+    return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
+
+
+def _open_grey_with_alpha() -> None:
+    """Tell Pillow of the one kind of 16-bit TIFF that it does not recognise; `decode` reads it."""
+    for order in (b"II", b"MM"):
+        for extra in (PREMULTIPLIED, ALPHA):
+            key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
+            TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
+
+
+def _read_cicp_chunks() -> None:
+    """Tell Pillow of the PNG chunk that outweighs all others about colour (PNG, third edition, 11.3.2.6)."""
+    if not hasattr(PngImagePlugin.PngStream, "chunk_cICP"):
+        PngImagePlugin.PngStream.chunk_cICP = _read_cicp  # type: ignore[attr-defined]
+
+
+def _read_cicp(stream: PngImagePlugin.PngStream, _: int, length: int) -> bytes:
+    assert stream.fp is not None
+    stream.im_info["cicp"] = data = ImageFile._safe_read(stream.fp, length)
+    return data
+
+
+class _PillowsLimit:
+    """What Pillow refuses at, which is one number for the whole process: ours only while pictures are open."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._limits: list[int] = []  # of the pictures that are open in all threads
+        self._before: int | None = None
+
+    @contextmanager
+    def raised_to(self, pixels: int) -> Iterator[None]:
+        """Meanwhile refuse pictures of more pixels, or of the most that another thread asks for."""
+        with self._lock:
+            if not self._limits:
+                self._before = Image.MAX_IMAGE_PIXELS
+            self._limits.append(pixels)
+            self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._limits.remove(pixels)
+                self._set()
+
+    def _set(self) -> None:
+        # Pillow warns at this number and refuses above twice that.
+        Image.MAX_IMAGE_PIXELS = (max(self._limits) + 1) // 2 if self._limits else self._before
+
+
+LIMIT = _PillowsLimit()
