@@ -15,13 +15,14 @@ from PIL import Image
 from srgan_cli import SCALE, images
 from srgan_cli.degradation import bicubic
 from srgan_cli.metrics import luma, psnr
+from srgan_cli.picture import as_rgb8
 
 Variant = Callable[[np.ndarray, np.ndarray], float]  # HR and LR, (H, W, 1 or 3) -> PSNR
 
 
 def enlarged(lr: np.ndarray, hr: np.ndarray) -> np.ndarray:
     """LR at the size of HR, RGB."""
-    return images.resize(images.as_rgb8(lr), *hr.shape[:2])
+    return images.resize(as_rgb8(lr), *hr.shape[:2])
 
 
 def enlarged_luma(lr: np.ndarray, hr: np.ndarray) -> np.ndarray:
@@ -41,8 +42,8 @@ VARIANTS: dict[str, Variant] = {
     "luma enlarged, not colours": lambda hr, lr: psnr(enlarged_luma(lr, hr), luma(hr), SCALE),
     "grey files in full range": full_range_grey,
     "no border": lambda hr, lr: psnr(luma(enlarged(lr, hr)), luma(hr), 0),
-    "LR by Pillow": lambda hr, _: psnr(luma(enlarged(bicubic(images.as_rgb8(hr)), hr)), luma(hr), SCALE),
-    "RGB": lambda hr, lr: psnr(enlarged(lr, hr), images.as_rgb8(hr), SCALE),
+    "LR by Pillow": lambda hr, _: psnr(luma(enlarged(bicubic(as_rgb8(hr)), hr)), luma(hr), SCALE),
+    "RGB": lambda hr, lr: psnr(enlarged(lr, hr), as_rgb8(hr), SCALE),
 }
 
 

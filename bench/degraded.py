@@ -17,7 +17,8 @@ from scores import scores, table
 
 from srgan_cli import SCALE
 from srgan_cli.degradation import bicubic
-from srgan_cli.images import as_rgb8, read_picture
+from srgan_cli.images import read_picture
+from srgan_cli.picture import as_rgb8
 from srgan_cli.released import released
 from srgan_cli.sources import pictures_in
 

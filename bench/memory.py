@@ -19,8 +19,8 @@ from PIL import Image
 
 from srgan_cli import frames, images, memory
 from srgan_cli.formats import format_of
-from srgan_cli.images import Picture
-from srgan_cli.sizes import Size, to_16_bits
+from srgan_cli.picture import Picture, as_rgb8, to_16_bits
+from srgan_cli.sizes import Size
 
 Make = Callable[[np.ndarray], Picture]
 
@@ -98,7 +98,7 @@ def report(name: str, estimated: int, measured: int) -> None:
 
 def main() -> None:
     """Print a line for each case."""
-    rgb = Image.fromarray(images.as_rgb8(images.read_picture(Path(sys.argv[1])).colour))
+    rgb = Image.fromarray(as_rgb8(images.read_picture(Path(sys.argv[1])).colour))
     with tempfile.TemporaryDirectory() as folder:
         source, small = Path(folder) / "in.png", Path(folder) / "small.png"
 

@@ -17,7 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from srgan_cli import DEFAULT_TILE, SCALE, tiling
-from srgan_cli.images import read_picture, to_tensor
+from srgan_cli.images import read_picture
+from srgan_cli.picture import to_tensor
 from srgan_cli.upscaling import Options, Upscaler
 
 

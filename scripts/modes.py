@@ -16,8 +16,8 @@ from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.exif import PREFIX
 from srgan_cli.formats import FORMATS, Format, Header, check_output
-from srgan_cli.images import Picture
 from srgan_cli.metadata import NAMES, Metadata
+from srgan_cli.picture import Picture, map_planes
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "modes.md"
@@ -108,7 +108,7 @@ def describe(picture: Picture) -> str:
 
 def enlarged(picture: Picture) -> Picture:
     """Four times as large, without a network."""
-    return images.map_planes(picture, lambda pixels: pixels.repeat(4, 0).repeat(4, 1))
+    return map_planes(picture, lambda pixels: pixels.repeat(4, 0).repeat(4, 1))
 
 
 def written_as(picture: Picture, path: Path) -> str:

@@ -63,14 +63,15 @@ def upscale(
     """
     from PIL import Image
 
-    from srgan_cli import images
+    from srgan_cli.images import from_pil, to_pil
+    from srgan_cli.picture import from_array, to_array
     from srgan_cli.upscaling import Options
 
     with _loading:  # else threads that call this at the same time would each load the weights
         upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
     if isinstance(picture, Image.Image):
-        return images.to_pil(upscaler.upscale(images.from_pil(picture)))
-    sr = images.to_array(upscaler.upscale(images.from_array(picture)))
+        return to_pil(upscaler.upscale(from_pil(picture)))
+    sr = to_array(upscaler.upscale(from_array(picture)))
     return sr[..., 0] if picture.ndim == 2 else sr
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from srgan_cli.images import Picture
+from srgan_cli.picture import Picture
 
 
 def bleed(picture: Picture) -> np.ndarray:

@@ -21,9 +21,9 @@ from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
 from srgan_cli.files import reason, remove_stale, write_stdout
 from srgan_cli.frames import Frame, encode_frames, read_frames
-from srgan_cli.images import Picture
 from srgan_cli.jobs import Job
 from srgan_cli.outcomes import Outcome
+from srgan_cli.picture import Picture
 
 OnPixels = Callable[[int], None]
 Upscale = Callable[[Picture, OnPixels], Picture]

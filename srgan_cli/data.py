@@ -14,8 +14,8 @@ import numpy as np
 from srgan_cli import formats, images
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
-from srgan_cli.images import Picture
 from srgan_cli.options import DataOptions, Sampling
+from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.runs import holds_sheets
 from srgan_cli.walking import matches, walk
 
@@ -70,7 +70,7 @@ class Pictures:
     def _load(self, name: str, smallest_side: int) -> np.ndarray:
         pixels = self._cache.get(name)
         if pixels is None:
-            pixels = images.as_rgb8(self._read(name).colour)
+            pixels = as_rgb8(self._read(name).colour)
             self._keep(name, pixels)
         if min(pixels.shape[:2]) < smallest_side:
             raise SrganError(f"{name}: has a side shorter than {smallest_side} pixels")

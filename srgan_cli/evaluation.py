@@ -14,10 +14,10 @@ from srgan_cli.alpha import flatten
 from srgan_cli.degradation import bicubic
 from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import SrganError, said_of
-from srgan_cli.images import Picture
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
+from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.released import released
 from srgan_cli.runs import is_run
 from srgan_cli.upscaling import Options, Upscaler
@@ -176,7 +176,7 @@ def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
     """HR (4 h, 4 w, 3) uint8, cropped to multiples of 4, and LR (h, w), grey if HR is."""
     picture = _read_visible(pair.hr)
     height, width = (side // SCALE for side in picture.colour.shape[:2])
-    hr = images.as_rgb8(picture.colour)[: SCALE * height, : SCALE * width]
+    hr = as_rgb8(picture.colour)[: SCALE * height, : SCALE * width]
     if not pair.lr:
         if not hr.size:
             raise SrganError(f"{pair.hr}: is under {SCALE} pixels high or wide", "leave it out")
@@ -200,11 +200,11 @@ def _compare(
             f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side, in multiples of {SCALE}",
             _how_to_measure(min(hr.shape[:2]), protocol),
         )
-    lr8 = images.as_rgb8(lr.colour)
+    lr8 = as_rgb8(lr.colour)
     sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
     for name, model in models.items():
         with said_of(f"{pair.hr} by {name}"):
-            sr[name] = images.as_rgb8(model(pair, lr).colour)
+            sr[name] = as_rgb8(model(pair, lr).colour)
         if sr[name].shape != hr.shape:
             raise SrganError(f"{pair.name}: {name} has another size than HR", "give results four times as large as LR")
     scores = {name: _score(picture, hr, lr8, protocol, distance) for name, picture in sr.items()}

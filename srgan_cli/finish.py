@@ -7,7 +7,7 @@ from PIL import ImageColor
 from srgan_cli.alpha import flatten
 from srgan_cli.errors import UsageError
 from srgan_cli.formats import Header
-from srgan_cli.images import Picture
+from srgan_cli.picture import Picture
 
 
 @dataclass(frozen=True)

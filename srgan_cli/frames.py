@@ -15,7 +15,6 @@ from srgan_cli.encoding import encoders_errors, with_colours, write_tiff
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import Format, Header
-from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import (
     DAMAGED,
@@ -26,7 +25,7 @@ from srgan_cli.opening import (
     refuse_absurd_tiles,
     too_large,
 )
-from srgan_cli.sizes import to_16_bits
+from srgan_cli.picture import Picture, to_16_bits, to_array
 
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
 
@@ -206,7 +205,7 @@ def _pages(frames: Iterable[Frame], kind: Format, lost: dict[str, None]) -> Iter
     for frame in frames:
         if frame.milliseconds:
             lost["durations"] = None
-        pixels = images.to_array(frame.picture)
+        pixels = to_array(frame.picture)
         yield pixels, _fitted(frame.picture, kind, lost, grey=pixels.shape[-1] < 3)
 
 
@@ -219,7 +218,7 @@ def _fitted(picture: Picture, kind: Format, lost: dict[str, None], grey: bool) -
 
 def _uniform(picture: Picture, header: Header) -> np.ndarray:
     """The pixels of a frame with the channels and bits that all of an animation have: RGB, with alpha if any has."""
-    pixels = with_colours(images.to_array(to_16_bits(picture) if header.sixteen_bits else picture))
+    pixels = with_colours(to_array(to_16_bits(picture) if header.sixteen_bits else picture))
     if header.transparent and picture.alpha is None:
         opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
         pixels = np.concatenate([pixels, opaque], axis=-1)

@@ -1,78 +1,24 @@
-"""Files <-> pixels: orientation, atomic writes.
-
-A `Picture` holds integer pixels; `to_tensor` and `to_pixels` are the only places where integers become the network's
-numbers and back.
-"""
+"""Files <-> pictures: orientation, atomic writes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
-from numpy.typing import DTypeLike
 from PIL import Image, ImageFile
 
 from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.encoding import EncodingError
-from srgan_cli.errors import SrganError, said_of
+from srgan_cli.errors import said_of
 from srgan_cli.exif import orientation
 from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_several, without_pixels
+from srgan_cli.picture import Picture, from_array, map_planes, to_array, to_pixels, to_tensor
 
 LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
-NOTHING_SAID = Metadata()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded, upright picture.
-
-    Attributes:
-        colour: (H, W, 1) grey or (H, W, 3) RGB, uint8 or uint16.
-        alpha: (H, W, 1) in the dtype of `colour`, 0 transparent; None if the picture has no transparency.
-        metadata: What the file said beside the pixels, as it said it.
-        notes: What a user should know about how it was read.
-    """
-
-    colour: np.ndarray
-    alpha: np.ndarray | None = None
-    metadata: Metadata = NOTHING_SAID
-    notes: tuple[str, ...] = ()
-
-
-def map_planes(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
-    """The picture with the results of a function of (H, W, C) for its colour and, if it has one, its alpha."""
-    alpha = None if picture.alpha is None else function(picture.alpha)
-    return replace(picture, colour=function(picture.colour), alpha=alpha)
-
-
-def used_range(pixels: np.ndarray) -> float:
-    """The part of their range that pixels use, in whole bits: 4095/65535 for a 12-bit scan; always 1 with 8 bits."""
-    if pixels.dtype == np.uint8:
-        return 1.0
-    return (2 ** max(1, int(pixels.max()).bit_length()) - 1) / np.iinfo(pixels.dtype).max
-
-
-def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
-    """uint8 or uint16 pixels -> float32, same shape: [-1, 1] is the used part of their range."""
-    half_range = used * np.iinfo(pixels.dtype).max / 2
-    return (pixels / np.float32(half_range) - np.float32(1)).astype(np.float32, copy=False)
-
-
-def to_pixels(tensor: np.ndarray, dtype: DTypeLike = np.uint8, used: float = 1.0) -> np.ndarray:
-    """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the used part of their range, rounded."""
-    half_range = used * np.iinfo(dtype).max / 2
-    return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
-
-
-def as_rgb8(colour: np.ndarray) -> np.ndarray:
-    """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8, grey as equal colours."""
-    if colour.dtype == np.uint16:
-        colour = to_pixels(to_tensor(colour))
-    return np.broadcast_to(colour, (*colour.shape[:2], 3))
 
 
 def resize(
@@ -155,36 +101,6 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
-
-
-def from_array(array: np.ndarray) -> Picture:
-    """The picture in an array.
-
-    Args:
-        array: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGB and alpha; uint8 or
-            uint16.
-
-    Raises:
-        SrganError: Another shape or dtype, or no pixels.
-    """
-    array = np.asarray(array)
-    if array.dtype not in (np.uint8, np.uint16) or array.size == 0:
-        raise SrganError(
-            f"an array of {array.dtype}, shape {array.shape}, is not a picture", "give uint8 or uint16 pixels"
-        )
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[-1] > 4:
-        raise SrganError(f"an array of shape {array.shape} is not a picture", "give (H, W) or (H, W, 1 to 4)")
-    colours = array.shape[-1] - (1 - array.shape[-1] % 2)
-    return Picture(array[..., :colours], array[..., colours:] if colours < array.shape[-1] else None)
-
-
-def to_array(picture: Picture) -> np.ndarray:
-    """(H, W, 1 to 4): the colour channels, and alpha last if there is one."""
-    if picture.alpha is None:
-        return picture.colour
-    return np.concatenate([picture.colour, picture.alpha], axis=-1)
 
 
 def to_pil(picture: Picture) -> Image.Image:

@@ -15,7 +15,7 @@ from keras import KerasTensor, layers, ops
 from srgan_cli.device import choose_device, computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
-from srgan_cli.images import to_tensor
+from srgan_cli.picture import to_tensor
 
 SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)  # numbered as torchvision's `features`

@@ -21,8 +21,9 @@ import numpy as np
 from srgan_cli.charts import draw_chart
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason, replacing
-from srgan_cli.images import Picture, to_pil
+from srgan_cli.images import to_pil
 from srgan_cli.metrics import Metric, Scores, mean_scores
+from srgan_cli.picture import Picture
 
 CROP = 48  # side of the enlarged square in HR pixels
 EXACT = 2**20  # pixels up to which a picture is shown without loss

@@ -9,7 +9,7 @@ from PIL import Image
 
 from srgan_cli import SCALE
 from srgan_cli.errors import UsageError
-from srgan_cli.images import Picture, map_planes
+from srgan_cli.picture import Picture, map_planes
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
 SUFFIX = re.compile(r"_(x\d+(\.\d+)?|(w|h|long)\d+)$", re.IGNORECASE)  # of any size
@@ -69,13 +69,6 @@ class Size:
     def pixels(self, height: int, width: int) -> int:
         """LR pixels that go through the network for it."""
         return sum(SCALE ** (2 * done) for done in range(self.passes(height, width))) * height * width
-
-
-def to_16_bits(picture: Picture) -> Picture:
-    """The same picture in uint16, so that on the way to a size nothing is rounded to 8 bits."""
-    if picture.colour.dtype == np.uint16:
-        return picture
-    return map_planes(picture, lambda pixels: pixels.astype(np.uint16) * np.uint16(257))
 
 
 def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], margin: int = 0) -> Picture:

@@ -8,17 +8,17 @@ from typing import get_args
 import keras
 import numpy as np
 
-from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, images, tiling
+from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, tiling
 from srgan_cli.alpha import bleed, keep_solid
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.images import Picture
 from srgan_cli.inference import Network, blend
 from srgan_cli.memory import available
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.options import AnyDevice, AnyPrecision
+from srgan_cli.picture import Picture, map_planes, to_16_bits, to_pixels, to_tensor, used_range
 from srgan_cli.released import find_weights
-from srgan_cli.sizes import Size, to_16_bits, to_size
+from srgan_cli.sizes import Size, to_size
 
 PIXEL_MODEL = "srresnet"
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
@@ -118,12 +118,12 @@ class Upscaler:
         edge = self.halo if self._seamless else 0
         if edge:
             around = ((edge, edge), (edge, edge), (0, 0))
-            picture = images.map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
+            picture = map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
         picture = replace(picture, colour=bleed(picture))
-        used = images.used_range(picture.colour)  # of the whole, so that all windows agree
+        used = used_range(picture.colour)  # of the whole, so that all windows agree
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
-            return images.map_planes(self._pass(picture, used, on_pixels), lambda pixels: pixels[inner])
+            return map_planes(self._pass(picture, used, on_pixels), lambda pixels: pixels[inner])
         sr = to_16_bits(picture)
         for _ in range(size.passes(*lr_size)):
             sr = self._pass(sr, used, on_pixels)
@@ -184,12 +184,12 @@ class Upscaler:
 
     def _enlarge_windows(self, windows: np.ndarray, used: float) -> np.ndarray:
         """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
-        lr = images.to_tensor(windows, used)
+        lr = to_tensor(windows, used)
         channels = lr.shape[-1]
         sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
-        return images.to_pixels(sr, windows.dtype, used)
+        return to_pixels(sr, windows.dtype, used)
 
 
 def _generators(options: Options) -> list[tuple[float, Generator]]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from srgan_cli import SCALE, images
+from srgan_cli import SCALE
 from srgan_cli.batches import Batches
 from srgan_cli.data import Pictures
 from srgan_cli.device import computing_in
@@ -18,6 +18,7 @@ from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.optimization import estimate_statistics
 from srgan_cli.options import TrainOptions
+from srgan_cli.picture import to_pixels
 
 SQUARES = 8
 STATISTICS_SQUARES, STATISTICS_BATCHES = 64, 8
@@ -61,7 +62,7 @@ class Validation:
             content: (HR, SR) -> a scalar.
         """
         losses = [content(self.hr[i : i + 1], sr[i : i + 1]) for i in range(len(sr))]
-        pairs = [(luma(a), luma(b)) for a, b in zip(*map(images.to_pixels, (sr, self.hr)), strict=True)]
+        pairs = [(luma(a), luma(b)) for a, b in zip(*map(to_pixels, (sr, self.hr)), strict=True)]
         return {
             "psnr": float(np.mean([psnr(a, b, SCALE) for a, b in pairs])),
             "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
@@ -87,5 +88,5 @@ class Validation:
     def sheet(self, sr: np.ndarray) -> np.ndarray:
         """(B hr_size, 3 hr_size, 3) uint8: a row of LR (enlarged by repeating pixels), SR and HR for each square."""
         lr = self.lr.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
-        columns = [np.concatenate(list(images.to_pixels(t))) for t in (lr, sr, self.hr)]
+        columns = [np.concatenate(list(to_pixels(t))) for t in (lr, sr, self.hr)]
         return np.concatenate(columns, axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srgan_cli.alpha import bleed, flatten, keep_solid
-from srgan_cli.images import Picture
+from srgan_cli.picture import Picture
 
 
 def test_hidden_colours_are_those_of_the_nearest_visible_pixel() -> None:

@@ -26,10 +26,10 @@ from srgan_cli.account import Account
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.frames import read_frames, read_header
-from srgan_cli.images import Picture
 from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome
+from srgan_cli.picture import Picture
 
 
 def enlarge(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:

@@ -18,10 +18,10 @@ from srgan_cli.console import show_scores
 from srgan_cli.errors import SrganError
 from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models
 from srgan_cli.files import write_text
-from srgan_cli.images import Picture
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import METRICS, mean_scores
 from srgan_cli.pairs import Pair, find_pairs
+from srgan_cli.picture import Picture
 from srgan_cli.released import find_lpips
 from srgan_cli.tables import to_csv, to_json
 from srgan_cli.upscaling import Options

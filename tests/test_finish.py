@@ -8,8 +8,8 @@ import pytest
 from srgan_cli.errors import UsageError
 from srgan_cli.finish import Finish, parse_colour
 from srgan_cli.formats import Header
-from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
+from srgan_cli.picture import Picture
 
 
 @pytest.mark.parametrize(

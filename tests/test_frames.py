@@ -21,10 +21,10 @@ from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import Header, format_of
 from srgan_cli.frames import Frame
-from srgan_cli.images import Picture
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome, to_json
+from srgan_cli.picture import Picture, to_array
 
 SIDE = 12
 CLEAR = (0, 0, 0, 0)
@@ -177,7 +177,7 @@ def test_a_gif_is_read_as_browsers_show_it(tmp_path: Path) -> None:
     expected[2][3:7, 3:7] = expected[3][3:7, 3:7] = 0, 0, 9, 255
     expected[3][9:, 10:] = 9, 9, 9, 255
     for frame, pixels in zip(frames.read_frames(path), expected, strict=True):
-        shown = images.to_array(frame.picture)
+        shown = to_array(frame.picture)
         np.testing.assert_array_equal(shown[..., -1], pixels[..., 3])
         np.testing.assert_array_equal(np.broadcast_to(shown[..., :-1], (SIDE, SIDE, 3)), pixels[..., :3])
         assert frame.milliseconds == 90
@@ -372,7 +372,7 @@ def test_pages_keep_their_sizes_bits_and_metadata(pages: Path, tmp_path: Path) -
     assert (outcome.notes, outcome.frames, outcome.sr_size) == ((), 3, (24, 20))
     after = [frame.picture for frame in frames.read_frames(tmp_path / "out.tif")]
     for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(images.to_array(other), larger(images.to_array(one)))
+        np.testing.assert_array_equal(to_array(other), larger(to_array(one)))
         assert one.metadata.dpi == other.metadata.dpi
     assert b"last" in (after[-1].metadata.exif or b"")
     with tifffile.TiffFile(tmp_path / "out.tif") as tiff:

@@ -7,8 +7,8 @@ from conftest import RELEASED, randomise
 
 from srgan_cli.device import computing_in
 from srgan_cli.fusion import FusedGenerator
-from srgan_cli.images import to_tensor
 from srgan_cli.model import Generator, load_generator
+from srgan_cli.picture import to_tensor
 from srgan_cli.released import find_weights
 
 

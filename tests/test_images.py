@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import FORMATS, Header
-from srgan_cli.images import Picture
+from srgan_cli.picture import Picture, as_rgb8, from_array, to_array, to_pixels, to_tensor
 
 OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
 
@@ -23,16 +23,16 @@ OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
 def test_pixels_survive_the_way_through_tensors() -> None:
     for dtype in (np.uint8, np.uint16):
         values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype)
-        tensor = images.to_tensor(values)
+        tensor = to_tensor(values)
         assert tensor.dtype == np.float32
         assert tensor[0] == -1
         assert tensor[-1] == 1
-        np.testing.assert_array_equal(images.to_pixels(tensor, values.dtype), values)
+        np.testing.assert_array_equal(to_pixels(tensor, values.dtype), values)
 
 
 def test_to_pixels_rounds_and_clips() -> None:
     tensor = np.array([-2, -1 + 0.51 / 127.5, -1 + 0.49 / 127.5, 2])
-    np.testing.assert_array_equal(images.to_pixels(tensor, np.dtype(np.uint8)), [0, 1, 0, 255])
+    np.testing.assert_array_equal(to_pixels(tensor, np.dtype(np.uint8)), [0, 1, 0, 255])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".avif"])
@@ -126,7 +126,7 @@ def test_texts_may_be_called_as_one_likes(photo: np.ndarray, tmp_path: Path, nam
         assert not frames.read_header(tmp_path / "p.png").transparent
         (frame,) = frames.read_frames(tmp_path / "p.png")
         assert (name, "abc") in frame.picture.metadata.texts
-        np.testing.assert_array_equal(images.as_rgb8(frame.picture.colour), np.asarray(image.convert("RGB")))
+        np.testing.assert_array_equal(as_rgb8(frame.picture.colour), np.asarray(image.convert("RGB")))
 
 
 def test_a_text_does_not_silently_hide_what_the_file_says(photo: np.ndarray, tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 2), (3, 4, 3), (3, 4, 4)])
 def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    np.testing.assert_array_equal(images.to_array(images.from_array(array)).reshape(shape), array)
+    np.testing.assert_array_equal(to_array(from_array(array)).reshape(shape), array)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
 )
 def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
     with pytest.raises(SrganError, match="not a picture"):
-        images.from_array(array)
+        from_array(array)
 
 
 def test_a_grey_tiff_that_lies_is_turned_whole(tmp_path: Path, photo: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from srgan_cli import images
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.jobs import Existing, Plan, plan_jobs
 from srgan_cli.naming import Destination
+from srgan_cli.picture import from_array
 from srgan_cli.sizes import Size
 
 
@@ -92,7 +93,7 @@ def test_earlier_results_are_not_inputs_unless_named(folder: Path) -> None:
 
 def test_what_is_a_picture_does_not_depend_on_what_was_opened_before(tmp_path: Path) -> None:
     grey = np.full((6, 8, 2), 999, np.uint16)
-    images.write_picture(images.from_array(grey), tmp_path / "p.tif")
+    images.write_picture(from_array(grey), tmp_path / "p.tif")
     (tmp_path / "p.tif").rename(tmp_path / "scan")
     code = f"from srgan_cli.jobs import plan_jobs; print(*(j.target.name for j in plan_jobs([{str(tmp_path)!r}]).jobs))"
     found = subprocess.check_output([sys.executable, "-c", code], text=True)  # Pillow as it comes

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from srgan_cli.images import to_tensor
 from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, content_loss, pixel_loss
 from srgan_cli.options import TrainOptions
+from srgan_cli.picture import to_tensor
 
 
 @pytest.fixture(scope="module")

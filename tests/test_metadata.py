@@ -20,10 +20,10 @@ from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
 from srgan_cli.exif import corrected
 from srgan_cli.formats import FORMATS, format_of
-from srgan_cli.images import Picture
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.metadata import Metadata
 from srgan_cli.naming import Destination
+from srgan_cli.picture import Picture
 
 WRITTEN = [kind for kind in FORMATS if kind.written]
 SUFFIXES = [kind.suffixes[0] for kind in WRITTEN]

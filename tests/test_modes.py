@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.metadata import Metadata
+from srgan_cli.picture import Picture
 
 
 def cmyk_profile() -> bytes:
@@ -39,7 +40,7 @@ def cmyk_profile() -> bytes:
     return head.ljust(128, b"\0") + index + body
 
 
-def read(image: Image.Image, path: Path, **options: Any) -> images.Picture:
+def read(image: Image.Image, path: Path, **options: Any) -> Picture:
     image.save(path, **options)
     header, picture = frames.read_header(path), images.read_picture(path)
     assert header.transparent == (picture.alpha is not None)

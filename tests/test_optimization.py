@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from conftest import randomise
 
-from srgan_cli import images
 from srgan_cli.model import Generator, GeneratorConfig
 from srgan_cli.optimization import AveragingAdam, LearningRate, batch_norms, estimate_statistics
+from srgan_cli.picture import to_tensor
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,7 @@ def test_precise_statistics_matter(photo: np.ndarray) -> None:
     """Moving statistics of momentum 0.8 are those of the last batch or so: here one that is unlike the others."""
     keras.utils.set_random_seed(0)
     generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=2)))
-    batches = [
-        images.to_tensor(photo[None, top : top + 32, left : left + 32]) for top in (0, 48, 96) for left in (0, 80, 160)
-    ]
+    batches = [to_tensor(photo[None, top : top + 32, left : left + 32]) for top in (0, 48, 96) for left in (0, 80, 160)]
     dark = [batch * 0.05 - 0.95 for batch in batches[:2]]
     for batch in batches * 3 + dark:
         generator(batch, training=True)
@@ -70,7 +68,7 @@ def test_precise_statistics_matter(photo: np.ndarray) -> None:
 
 def test_precise_statistics_are_those_of_all_batches_together(photo: np.ndarray) -> None:
     generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=1)))
-    batches = [images.to_tensor(photo[None, :32, :32]) * share for share in (0.1, 1.0)]  # unlike each other
+    batches = [to_tensor(photo[None, :32, :32]) * share for share in (0.1, 1.0)]  # unlike each other
     together = keras.Model(generator.input, generator.get_layer("block1_conv1").output)(np.concatenate(batches))
     estimate_statistics(generator, batches)
     norm = generator.get_layer("block1_norm1")
@@ -80,6 +78,6 @@ def test_precise_statistics_are_those_of_all_batches_together(photo: np.ndarray)
 
 def test_precise_statistics_of_one_batch_are_that_batch_s(photo: np.ndarray) -> None:
     generator = randomise(Generator(GeneratorConfig(filters=8, residual_blocks=1)))
-    batch = images.to_tensor(photo[None])
+    batch = to_tensor(photo[None])
     estimate_statistics(generator, [batch])
     np.testing.assert_allclose(generator(batch, training=False), generator(batch, training=True), atol=2e-4)

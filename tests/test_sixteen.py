@@ -13,8 +13,8 @@ from PIL import Image
 
 from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.images import Picture
 from srgan_cli.metadata import Metadata
+from srgan_cli.picture import Picture, from_array, to_array
 from srgan_cli.released import released
 from srgan_cli.sizes import Size
 from srgan_cli.upscaling import Options, Upscaler
@@ -29,7 +29,7 @@ def check(path: Path, expected: np.ndarray, tolerance: int = 0) -> None:
     header, picture = frames.read_header(path), images.read_picture(path)
     assert header.sixteen_bits
     assert header.transparent == (expected.shape[-1] in (2, 4))
-    pixels = images.to_array(picture)
+    pixels = to_array(picture)
     assert pixels.dtype == np.uint16
     assert pixels.shape == expected.shape
     assert np.abs(pixels.astype(int) - expected).max() <= tolerance
@@ -40,7 +40,7 @@ def check(path: Path, expected: np.ndarray, tolerance: int = 0) -> None:
 def test_what_is_written_is_read(tmp_path: Path, suffix: str, channels: int) -> None:
     path, pixels = tmp_path / f"p{suffix}", dark(channels)
     said = Metadata(icc_profile=b"profile" * 100, xmp=b"packet", dpi=(300, 300))
-    picture = Picture(images.from_array(pixels).colour, images.from_array(pixels).alpha, said)
+    picture = Picture(from_array(pixels).colour, from_array(pixels).alpha, said)
     assert images.write_picture(picture, path) == ()
     check(path, pixels)
     assert images.read_picture(path).metadata == said
@@ -84,7 +84,7 @@ def test_colours_multiplied_by_alpha_are_divided(tmp_path: Path) -> None:
     premultiplied = pixels.copy()
     premultiplied[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 65535))
     tifffile.imwrite(tmp_path / "p.tif", premultiplied, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
-    read = images.to_array(images.read_picture(tmp_path / "p.tif"))
+    read = to_array(images.read_picture(tmp_path / "p.tif"))
     solid = pixels[..., 3] > 30_000
     assert np.abs(read[solid].astype(int) - pixels[solid]).max() <= 2
 
@@ -105,7 +105,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path: Path, channels: int) -> No
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_damaged_files_are_one_sentence(tmp_path: Path, suffix: str, channels: int) -> None:
-    picture = images.from_array(np.random.default_rng(0).integers(0, 65535, (40, 40, channels), np.uint16))
+    picture = from_array(np.random.default_rng(0).integers(0, 65535, (40, 40, channels), np.uint16))
     images.write_picture(picture, tmp_path / f"p{suffix}")
     whole = (tmp_path / f"p{suffix}").read_bytes()
     for size in (20, 60, len(whole) // 2, len(whole) - 40):

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from srgan_cli.errors import UsageError
-from srgan_cli.images import Picture
-from srgan_cli.sizes import Size, to_16_bits, to_size
+from srgan_cli.picture import Picture, to_16_bits
+from srgan_cli.sizes import Size, to_size
 from srgan_cli.upscaling import Options, Upscaler
 
 

@@ -11,24 +11,11 @@ from conftest import ROOT
 PACKAGE = ROOT / "srgan_cli"
 LAYERS = (
     {"errors", "files", "options", "released", "walking"},
-    {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "images", "alpha", "finish"}
-    | {"charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
+    {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "picture", "images"}
+    | {"alpha", "finish", "charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {"sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames"},
-    {
-        "layers",
-        "model",
-        "fusion",
-        "device",
-        "inference",
-        "batches",
-        "fitting",
-        "losses",
-        "lpips",
-        "optimization",
-        "replicas",
-        "stages",
-        "summaries",
-    },
+    {"layers", "model", "fusion", "device", "replicas", "inference", "batches", "fitting", "losses", "lpips"}
+    | {"optimization", "stages", "summaries"},
     {"upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
     {"console", "account", "scorebook", "boundary", "parameters", "cli"},
 )

@@ -41,6 +41,7 @@ from srgan_cli.model import (
 )
 from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
+from srgan_cli.picture import to_pixels, to_tensor
 from srgan_cli.runs import Record, RunFolder
 from srgan_cli.session import Listener
 from srgan_cli.training import train
@@ -456,7 +457,7 @@ def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
     validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
     lr, sr, hr = np.split(validation.sheet(np.ones_like(validation.hr)), 3, axis=1)
     assert (sr == 255).all()
-    np.testing.assert_array_equal(hr, np.concatenate(list(images.to_pixels(validation.hr, np.dtype(np.uint8)))))
+    np.testing.assert_array_equal(hr, np.concatenate(list(to_pixels(validation.hr, np.dtype(np.uint8)))))
     assert 0 < np.abs(lr.astype(int) - hr).mean() < 30
 
 
@@ -533,7 +534,7 @@ def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Pa
     run(options, tmp_path / "run")
     generator = load_generator(tmp_path / "run" / "generator.keras")
     lr, hr = Batches(Pictures(options.data, 10**6), options)[0]
-    sr, hr = (images.to_pixels(t, np.dtype(np.uint8)) for t in (generator.predict_on_batch(lr), hr))
+    sr, hr = (to_pixels(t, np.dtype(np.uint8)) for t in (generator.predict_on_batch(lr), hr))
     assert psnr(luma(sr.reshape(-1, 32, 3)), luma(hr.reshape(-1, 32, 3)), border=0) > 35
 
 
@@ -542,8 +543,8 @@ def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
     keras.utils.set_random_seed(0)
     generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
     model = SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)))
-    hr = images.to_tensor(photo[None, :32, :32])
-    lr = images.to_tensor(photo[None, :32:4, :32:4])
+    hr = to_tensor(photo[None, :32, :32])
+    lr = to_tensor(photo[None, :32:4, :32:4])
     with tf.GradientTape(persistent=True) as tape:
         sr = generator(lr, training=True)
         total = model.compute_loss(lr, hr, sr, training=True)
@@ -560,7 +561,7 @@ def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
 
 def test_texture_costs_pixels_and_a_cast_costs_colour(photo: np.ndarray) -> None:
     generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
-    hr = images.to_tensor(photo[None, :32, :32])
+    hr = to_tensor(photo[None, :32, :32])
     texture = np.where(np.indices(hr.shape)[1:3].sum(axis=0) % 2, 0.1, -0.1).astype(np.float32)
 
     def extra(sr: np.ndarray, **weights: float) -> float:
@@ -581,7 +582,7 @@ def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
     model = SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)))
     model.compile(keras.optimizers.Adam(1e-3))
     before = [[np.array(v) for v in network.trainable_variables] for network in (generator, discriminator)]
-    model.train_on_batch(images.to_tensor(photo[None, :32:4, :32:4]), images.to_tensor(photo[None, :32, :32]))
+    model.train_on_batch(to_tensor(photo[None, :32:4, :32:4]), to_tensor(photo[None, :32, :32]))
     for network, old in zip((generator, discriminator), before, strict=True):
         assert all((np.array(v) != o).any() for v, o in zip(network.trainable_variables, old, strict=True))
 

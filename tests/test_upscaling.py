@@ -17,12 +17,12 @@ import srgan_cli
 from srgan_cli import images, tiling, upscaling
 from srgan_cli.alpha import flatten
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.images import Picture
 from srgan_cli.inference import Network
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, GeneratorConfig, load_generator
 from srgan_cli.options import with_absolute_paths
+from srgan_cli.picture import Picture, map_planes, to_tensor
 from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
@@ -44,7 +44,7 @@ def test_any_size(upscaler: Upscaler, photo: np.ndarray, shape: tuple[int, int, 
 
 
 def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: np.ndarray) -> None:
-    lr = images.to_tensor(photo[:72])
+    lr = to_tensor(photo[:72])
     whole = upscaler.run_network(lr[None])[0]
     plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.receptive_radius, budget=1)
     assert len(plan.windows) == 6
@@ -57,7 +57,7 @@ def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: n
 def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, shared: Path) -> None:
     upscaler = Upscaler(Options(model, precision="float32"))
     for name in ("ppt3", "zebra", "monarch"):
-        lr = images.to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour)
+        lr = to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour)
         whole = upscaler.run_network(lr[None])[0]
         plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.halo, budget=1)
         tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
@@ -268,9 +268,9 @@ def test_a_seamless_texture_of_any_size_and_alpha_stays_seamless(photo: np.ndarr
     seamless = Upscaler(Options(PIXEL_MODEL, precision="float32", halo=40, seamless=True))
     solid = np.where(np.indices((20, 24, 1))[1] < 12, 255, 0).astype(np.uint8)
     texture = Picture(photo[:20, :24], solid)
-    moved = images.map_planes(texture, lambda pixels: np.roll(pixels, (8, 8), axis=(0, 1)))
+    moved = map_planes(texture, lambda pixels: np.roll(pixels, (8, 8), axis=(0, 1)))
     sr, rolled = (seamless.upscale(picture, size=Size(scale=2.5)) for picture in (texture, moved))
-    back = images.map_planes(rolled, lambda pixels: np.roll(pixels, (-20, -20), axis=(0, 1)))
+    back = map_planes(rolled, lambda pixels: np.roll(pixels, (-20, -20), axis=(0, 1)))
     assert sr.alpha is not None
     assert back.alpha is not None
     for a, b in ((sr.colour, back.colour), (sr.alpha, back.alpha)):
@@ -363,7 +363,7 @@ def test_the_api_takes_no_names() -> None:
 def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
     small = str(tmp_path / "small.keras")  # a network of any size
     small_generator.save(small)
-    lr = images.to_tensor(photo[None, :9, :9])
+    lr = to_tensor(photo[None, :9, :9])
     part, whole, pixel = (
         Upscaler(Options(model, precision="float32", strength=strength)).run_network(lr)
         for model, strength in ((small, 0.25), (small, 1.0), (PIXEL_MODEL, 1.0))

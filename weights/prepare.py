@@ -21,7 +21,8 @@ from scipy import ndimage
 
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import SUFFIXES
-from srgan_cli.images import as_rgb8, read_picture
+from srgan_cli.images import read_picture
+from srgan_cli.picture import as_rgb8
 
 LONGEST = 2040  # pixels
 SIDE = 96  # pixels, longest side of a thumbnail
