@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from srgan_cli import DEFAULT_MODEL, DEFAULT_TILE, __version__
+from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
@@ -72,34 +72,40 @@ def upscale(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="The file to write, a folder, or - for stdout. Default: NAME_x4 beside each input."
+            "--output",
+            "-o",
+            help="A file to write, a folder (FOLDER/), or - for stdout.",
+            show_default="beside each input",
         ),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Also the folders inside folders, which the output folder keeps.")
+        bool, typer.Option("--recursive", "-r", help="Also folders inside folders, which the output folder gets, too.")
     ] = False,
     suffix: Annotated[
-        str | None, typer.Option(help="Put behind each name.", show_default="_x4 beside inputs, else nothing")
+        str | None, typer.Option(help="Put behind each name.", show_default="_x4, _x2.5, _w800 ... beside inputs")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(help="Such as png, jpeg, webp or tiff.", show_default="that of the input")
+        str | None, typer.Option(help="png, jpeg, webp, tiff, bmp, avif or gif.", show_default="the input's")
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Of JPEG and the like.", show_default="high")
+        int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", show_default="95; of AVIF, 90")
     ] = None,
     scale: Annotated[float | None, typer.Option(help="Times as large; any number above 1.", show_default="4")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Or as many pixels wide.", show_default=False)] = None,
-    height: Annotated[int | None, typer.Option(min=1, help="Or as many high.", show_default=False)] = None,
-    long_edge: Annotated[int | None, typer.Option(min=1, help="Or the longer side.", show_default=False)] = None,
-    model: Annotated[str, typer.Option(help="A released name, a .keras file, or a run folder.")] = DEFAULT_MODEL,
+    width: Annotated[int | None, typer.Option(min=1, help="Or a width in pixels.", show_default=False)] = None,
+    height: Annotated[int | None, typer.Option(min=1, help="Or a height.", show_default=False)] = None,
+    long_edge: Annotated[int | None, typer.Option(min=1, help="Or a longer side.", show_default=False)] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="srresnet (true to the picture), srgan (sharper, invents texture), photo (also takes JPEG damage and"
+            " noise away); or a .keras file, or a run folder."
+        ),
+    ] = DEFAULT_MODEL,
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="The model's share in the result; the rest is srresnet's.")
     ] = 1.0,
-    tile: Annotated[int, typer.Option(min=8, help="Side of a patch in LR pixels.")] = DEFAULT_TILE,
-    halo: Annotated[
-        int | None,
-        typer.Option(min=0, help="Real neighbours read around a patch, in LR pixels.", show_default="enough"),
-    ] = None,
+    tile: Annotated[int, typer.Option(min=8, help="Side of a patch in pixels of the input.")] = DEFAULT_TILE,
+    halo: Annotated[int, typer.Option(min=0, help="Real neighbours read around a patch, likewise.")] = DEFAULT_HALO,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     self_ensemble: Annotated[
@@ -116,7 +122,7 @@ def upscale(
         bool, typer.Option("--strip", help="Leave out EXIF, XMP, IPTC, DPI and texts; what the colours need stays.")
     ] = False,
     max_megapixels: Annotated[
-        int, typer.Option(min=1, help="Larger pictures, which may be made to exhaust memory, are refused.")
+        int, typer.Option(min=1, help="Larger pictures are refused before memory is taken for them.")
     ] = 200,
     check_memory: Annotated[
         bool, typer.Option(help="Refuse pictures that take more memory than there is, as far as that can be estimated.")
@@ -172,10 +178,11 @@ def upscale(
 
 
 @app.command()
-@one_parameter_per_field(TrainOptions, short={"data": "-d"}, renamed={"start": "--from"})
+@one_parameter_per_field(TrainOptions, short={"data": "-d"})
 def train(
     output: Annotated[
-        Path | None, _run_path("--output", "-o", help="The folder to make for it.", show_default=str(DEFAULT_RUN))
+        Path | None,
+        _run_path("--output", "-o", help="The folder of the run, to be made.", show_default=str(DEFAULT_RUN)),
     ] = None,
     resume: Annotated[Path | None, _run_path(help="The run to go on with.")] = None,
     config: Annotated[Path | None, _run_path(help="A TOML file of options, such as batch_size = 16.")] = None,
@@ -194,7 +201,7 @@ def train(
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
         if resume and output:
-            raise UsageError("a run that is resumed stays in its folder", "leave -o out, or start anew with --from")
+            raise UsageError("a run that is resumed stays in its folder", "leave out -o, or start anew with --from")
         values, run = with_absolute_paths(values), RunFolder(resume or output or DEFAULT_RUN)
         if resume:
             saved = run.read_options()
@@ -209,6 +216,7 @@ def train(
             from srgan_cli.session import Listener
 
             run.writes = is_chief()
+            training.fix_seeds(options)  # now, since on JAX, too, it loads TensorFlow
         if not resume:
             run.refuse_existing()
         with run.held(), stop_signals() as stopped, console.training_display(options) as (line, record):
@@ -220,21 +228,24 @@ def train(
 
 @app.command("eval")
 def evaluate(
-    data: Annotated[Path, _path_option("--data", "-d", help="The folder of HR pictures.")],
+    data: Annotated[Path, _path_option("--data", "-d", help="The folder of the original pictures (HR).")],
     lr_data: Annotated[
         Path | None,
-        _path_option(help="The folder of their LR pictures, matched by name.", show_default="made by bicubic"),
+        _path_option(
+            help="Of the same pictures four times smaller (LR), by name.",
+            show_default="made by bicubic",
+        ),
     ] = None,
     model: Annotated[
         list[str],
         typer.Option(help="Weights as in upscale, or a folder of SR pictures made elsewhere; may be given often."),
     ] = [DEFAULT_MODEL],  # noqa: B006 (Typer copies it)
     channel: Annotated[Literal["y", "rgb"], typer.Option(help="What PSNR and SSIM compare: luma, or colours.")] = "y",
-    border: Annotated[int, typer.Option(min=0, help="HR pixels that they leave out at each edge.")] = 4,
-    lpips: Annotated[bool, typer.Option(help="How different pictures look.")] = True,
+    border: Annotated[int, typer.Option(min=0, help="Pixels at each edge that PSNR and SSIM leave out.")] = 4,
+    lpips: Annotated[bool, typer.Option(help="Also measure LPIPS, how different pictures look.")] = True,
     per_image: Annotated[bool, typer.Option("--per-image", help="Show every picture's scores.")] = False,
     json: Annotated[Path | None, _path_option(help="Write the scores to this file; - for stdout.")] = None,
-    csv: Annotated[Path | None, _path_option(help="Likewise, a line for each picture and model.")] = None,
+    csv: Annotated[Path | None, _path_option(help="Write them as a table, a line for each picture and model.")] = None,
     report: Annotated[Path | None, _path_option(help="Write a page of scores and pictures to this .html file.")] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "float32",

@@ -206,7 +206,11 @@ def _compare(
         with said_of(f"{pair.hr} by {name}"):
             sr[name] = as_rgb8(model(pair, lr).colour)
         if sr[name].shape != hr.shape:
-            raise SrganError(f"{pair.name}: {name} has another size than HR", "give results four times as large as LR")
+            width, height = sr[name].shape[1::-1]
+            raise SrganError(
+                f"{pair.name}: {name} has {width}x{height} pixels, HR {hr.shape[1]}x{hr.shape[0]}",
+                "give results four times as large as LR",
+            )
     scores = {name: _score(picture, hr, lr8, protocol, distance) for name, picture in sr.items()}
     return Result(pair.name, hr, sr, scores)
 

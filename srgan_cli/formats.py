@@ -138,8 +138,9 @@ def format_of(path: Path) -> Format:
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None or not kind.written:
         accepted = " ".join(kind.suffixes[0] for kind in FORMATS if kind.written)
+        what = f"pictures are not written as {path.suffix!r}" if path.suffix else "has no ending that tells the format"
         raise SrganError(
-            f"{path}: pictures are not written as {path.suffix or 'a name without ending'!r}",
+            f"{path}: {what}",
             f"use one of {accepted} as the ending of the name behind -o or as --format; a folder's name ends with /",
         )
     return kind
@@ -165,8 +166,8 @@ def check_output(path: Path, header: Header, side: int) -> None:
         )
     if header.transparent and not kind.alpha:
         raise SrganError(
-            f"{path}: {kind.name} cannot hold the picture's transparency",
-            "add --background COLOR, or write a .png, .webp, .avif or .tif instead",
+            f"{path}: {kind.name} cannot hold the picture's transparency, or alpha channel",
+            "add --background COLOR, white if nothing is transparent, or write a .png, .webp, .avif or .tif instead",
         )
     if header.sixteen_bits and not kind.sixteen_bits:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")

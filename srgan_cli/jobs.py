@@ -193,9 +193,9 @@ def _checked(
             if not targets.stdout and _is_done(target, protected, existing):
                 outcomes.append(Outcome(source.path, target, skipped=True))
                 continue
+            job = _checked_job(source, target, destination, limits)
             if not (targets.stdout or targets.folder):
                 check_file(target)
-            job = _checked_job(source, target, destination, limits)
             jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
         except SrganError as error:
             outcomes.append(Outcome(source.path, STDOUT if targets.stdout else target, error=error))
@@ -228,13 +228,13 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
 def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
     content, finish, size = source.content, destination.finish, destination.size
     file = None if content is None else io.BytesIO(content)
-    header = finish.header(frames.read_header(source.path, file, limits.pixels))
+    header = finish.header(frames.read_header(source.beside, file, limits.pixels))
     height, width = size.of(header.height, header.width)
     counts = Counter((h, w) for w, h in header.sizes)
     formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
     kind = formats.format_of(target)
     if limits.memory is not None:
-        _refuse_what_cannot_fit(source.path, header, size, kind, limits.memory)
+        _refuse_what_cannot_fit(source.beside, header, size, kind, limits.memory)
     return Job(
         source.path,
         target,

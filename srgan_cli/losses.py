@@ -84,6 +84,8 @@ def build_features(weights: Path | None, names: Sequence[str]) -> keras.Model:
     Raises:
         SrganError: The weights can neither be read nor downloaded.
     """
+    if weights and not weights.is_file():
+        raise SrganError(f"{weights}: there is no such file", "leave --vgg-weights out, and Keras downloads them")
     try:
         with redirect_stdout(sys.stderr):  # where Keras would show its download
             vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")

@@ -14,6 +14,7 @@ from srgan_cli.sizes import Size
 from srgan_cli.sources import Source
 
 AS_IT_IS, FOUR_TIMES = Finish(), Size()
+INSTEAD = formats.SUFFIXES[".jpg"]  # of what is only read, which is HEIC
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Destination:
     Attributes:
         output: A file, a folder, or `-` for stdout; None for beside each input, and for stdout if that is stdin.
         suffix: Put behind each name; None for `_x4` beside inputs and nothing elsewhere.
-        format: A format's name or ending; None for that of the input.
+        format: A format's name or ending; None for that of the input, JPEG for HEIC.
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What is done with every picture beside enlarging it.
         size: Of the results.
@@ -147,7 +148,7 @@ def _check_named(output: Path, destination: Destination) -> None:
 
 def _name(source: Source, destination: Destination, suffix: str, like: Path) -> Path:
     """The place of `like` with the suffix and the ending of the format; an ending that fits is kept as it is."""
-    recognised = source.kind if source.kind and source.kind.written else None
+    recognised = source.kind if source.kind is None or source.kind.written else INSTEAD
     kind, ending = destination.kind or recognised, like.suffix
     if ending.lower() not in formats.SUFFIXES and kind:
         stem, ending = like.name, kind.suffixes[0]

@@ -64,7 +64,7 @@ def open_picture(
     except PermissionError as error:
         raise SrganError(f"{path}: cannot be read ({reason(error)})", "see to it that you may read it") from error
     except UnidentifiedImageError:
-        _explain_heic(path, file)
+        _explain(path, file)
         names = ", ".join(kind.name for kind in FORMATS)
         raise SrganError(f"{path}: is not a picture, or it is damaged", f"pictures are {names} files") from None
     except Image.DecompressionBombError as error:
@@ -113,10 +113,13 @@ def _mend_png(image: ImageFile.ImageFile) -> None:
         image.info["transparency"] *= next((factor for mode, factor in SCALED_BY.items() if mode in raw_mode), 1)
 
 
-def _explain_heic(path: Path, file: BinaryIO | None) -> None:
+def _explain(path: Path, file: BinaryIO | None) -> None:
+    """Say why no format is recognised, where that can be told."""
     with nullcontext(file) if file else path.open("rb") as opened:
         opened.seek(0)
         start = opened.read(12)
+    if not start:
+        raise SrganError(f"{path}: is empty", "see whether what should have written it failed") from None
     if "HEIF" not in Image.OPEN and start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
         raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", 'pip install "srgan-cli[heic]"') from None
 

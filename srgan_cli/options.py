@@ -8,6 +8,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -28,6 +29,11 @@ CHOOSE_BACKEND = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
 STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
 DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator
+
+
+def flag(name: str) -> str:
+    """A field of an options class -> what it is called on the command line."""
+    return "--from" if name == "start" else f"--{name.replace('_', '-')}"
 
 
 def option(default: Any, about: str, least: float | None = None) -> Any:
@@ -69,27 +75,27 @@ class TrainOptions(DataOptions):
         "vgg", "What the second stage compares: one layer of VGG19, directions of features of five, or pixels."
     )
     vgg_weights: str | None = option(None, "File of VGG19's weights without top; else Keras downloads them.")
-    vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "Whose output is compared.")
-    adversarial_weight: float = option(1e-3, "What the adversarial loss counts beside the content loss.", 0)
-    pixel_weight: float = option(0.0, "What the pixels' mean absolute error counts beside it.", 0)
-    colour_weight: float = option(0.0, "What the error of the mean colours of 4x4 pixels counts beside it.", 0)
+    vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "What --content-loss vgg compares.")
+    adversarial_weight: float = option(1e-3, "Weight of the adversarial loss; the content loss has 1.", 0)
+    pixel_weight: float = option(0.0, "Weight of the pixels' mean absolute error in the second stage.", 0)
+    colour_weight: float = option(0.0, "Weight of the error of the mean colours of 4x4 pixels there.", 0)
     learning_rate: float = option(2e-4, "Adam's; its highest if it changes.", 0)
     schedule: Literal["constant", "cosine", "steps"] = option(
         "constant", "The learning rate in a stage: cosine falls to a hundredth, steps to a tenth at half."
     )
     warmup_steps: int = option(0, "Steps at the start of a stage in which the learning rate rises from 0.", 0)
-    beta_1: float = option(0.5, "Adam's.", 0)
+    beta_1: float = option(0.5, "Adam's beta_1, below 1.", 0)
     clip_norm: float | None = option(None, "Longest gradient of a variable that is let through.", 0)
-    average: float = option(0.0, "Momentum of the moving average of the weights that is released; 0 for none.", 0)
+    average: float = option(0.0, "Momentum of the average of the weights that is released, below 1; 0: none.", 0)
     batch_norm: Literal["train", "frozen"] = option(
         "train", "The generator's batch norms: trained, or left as they are."
     )
     precision: Precision = option("float32", "What is computed in; variables are float32.")
     generator_precision: Literal["float32", "bfloat16"] | None = option(
-        None, "What the generator computes in, if in another."
+        None, "The generator's precision, if not --precision."
     )
     filters: int = option(64, "Channels of the generator's residual blocks, if it does not start from another.", 1)
-    residual_blocks: int = option(16, "Their number, likewise.", 1)
+    residual_blocks: int = option(16, "The generator's residual blocks, likewise.", 1)
     start: str | None = option(
         None, "A generator to start from: a released name, a .keras file, or a run with its discriminator."
     )
@@ -106,12 +112,12 @@ class TrainOptions(DataOptions):
             UsageError: A value makes no sense.
         """
         if not any(self.steps_of(stage) for stage in STAGES):
-            raise UsageError("steps, pretrain_steps and discriminator_steps are all 0", "give one of them some")
+            raise UsageError("--steps, --pretrain-steps and --discriminator-steps are all 0", "give one of them some")
         if self.hr_size % HR_MULTIPLE:
-            raise UsageError(f"hr_size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
+            raise UsageError(f"--hr-size is {self.hr_size}", f"use a multiple of {HR_MULTIPLE}")
         for name in ("beta_1", "average"):
             if getattr(self, name) >= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}", "use a number from 0 up to, not including, 1")
+                raise UsageError(f"{flag(name)} is {getattr(self, name)}", "use a number from 0 to 1, but not 1")
         self.backup_interval()
 
     def steps_of(self, stage: Stage) -> int:
@@ -132,7 +138,7 @@ class TrainOptions(DataOptions):
         """
         number = self.backup_every.removesuffix("min")
         if not number.isdecimal() or int(number) == 0:
-            raise UsageError(f"backup_every is {self.backup_every!r}", "use steps as in 500, or minutes as in 10min")
+            raise UsageError(f"--backup-every is {self.backup_every!r}", "use steps as in 500, or minutes as in 10min")
         return (int(number), None) if number == self.backup_every else (None, 60 * int(number))
 
     @classmethod
@@ -155,7 +161,8 @@ class TrainOptions(DataOptions):
         checked = {}
         for name, value in values.items():
             if name not in limits:
-                hint = "it is called start here" if name == "from" else f"known: {', '.join(limits)}"
+                alike = get_close_matches(name.replace("-", "_"), limits, 1)
+                hint = f"did you mean {alike[0]}?" if alike else f"known: {', '.join(limits)}"
                 raise UsageError(f"{source}: there is no option {name!r}", hint)
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
             if limits[name] is not None and value is not None and not limits[name] <= value < math.inf:
@@ -188,10 +195,15 @@ def resumed(saved: TrainOptions, changes: Mapping[str, Any], done: Mapping[Stage
     for name, part in _parts_of_backups(saved).items():
         if part != parts[name]:
             raise UsageError(
-                f"{name} is {getattr(saved, name)} in this run and cannot become {getattr(options, name)}",
+                f"{flag(name)} is {_told(saved, name)} in this run and cannot become {_told(options, name)}",
                 "leave it, or start a new run with --from",
             )
     return options
+
+
+def _told(options: TrainOptions, name: str) -> str:
+    value = getattr(options, name)
+    return "not given" if value is None else str(value)
 
 
 def _parts_of_backups(options: TrainOptions) -> dict[str, Any]:
@@ -216,10 +228,14 @@ def read_toml(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({reason(error)})", "check the spelling") from error
+    except ValueError as error:
         raise UsageError(
             f"{path}: cannot be read as TOML ({reason(error)})", "write lines such as batch_size = 16"
         ) from error
+    if "from" in values:  # as on the command line; a field of Python's cannot be called so
+        values["start"] = values.pop("from")
     return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file
 
 

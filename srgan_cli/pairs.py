@@ -106,7 +106,8 @@ def _without_lr_mark(path: Path) -> str:
 
 def _pictures_or_error(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise SrganError(f"{folder}: there is no such folder", "name a folder of pictures")
+        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise SrganError(f"{folder}: {what}", "name a folder of pictures")
     pictures = pictures_in(folder)
     if not pictures:
         inner = sorted(path for path in folder.iterdir() if path.is_dir() and pictures_in(path))

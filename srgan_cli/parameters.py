@@ -10,8 +10,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from srgan_cli.errors import UsageError
-from srgan_cli.files import STDOUT, check_file
-from srgan_cli.options import choices
+from srgan_cli.files import STDOUT, check_file, is_special
+from srgan_cli.options import choices, flag
+
+ENDINGS = {"json": (".json",), "csv": (".csv",), "report": (".html", ".htm")}
 
 
 def path_given(text: str) -> Path:
@@ -34,30 +36,32 @@ class Outputs:
     report: Path | None
 
     def check(self) -> None:
-        """Make sure, before anything is computed, that each can be written, and none over another.
+        """Make sure, before anything is computed, that each can be written, and none over another or a picture.
 
         Raises:
             SrganError: One cannot.
-            UsageError: Two are the same, or the report is stdout.
+            UsageError: Two are the same, the report is stdout, or a file is not called like what it will hold.
         """
         files = [path for path in (self.json, self.csv, self.report) if path]
         if self.report == STDOUT:
             raise UsageError("a report cannot be written to stdout", "name a file, such as report.html")
         if len({*map(os.path.realpath, files)}) < len(files):
             raise UsageError("two of --json, --csv and --report are the same", "give each a file of its own")
-        for path in (path for path in files if path != STDOUT):
-            check_file(path)
+        for name, path in vars(self).items():
+            if path and path != STDOUT:
+                check_file(path)
+                if path.suffix.lower() not in ENDINGS[name] and not is_special(path):
+                    raise UsageError(f"--{name} {path}: has another ending", f"end it in {ENDINGS[name][0]}")
 
 
 def one_parameter_per_field(
-    options: type, short: Mapping[str, str], renamed: Mapping[str, str]
+    options: type, short: Mapping[str, str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: replace the `**given` of a command by one option per field, None where it is not given.
 
     Args:
         options: A dataclass whose fields are made by `options.option`.
         short: Field -> a short form, such as `-d`.
-        renamed: Field -> its option, where that is not the field's name.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,8 +69,7 @@ def one_parameter_per_field(
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = []
         for field in fields(options):
-            names = [renamed.get(field.name, f"--{field.name.replace('_', '-')}")]
-            names += [short[field.name]] if field.name in short else []
+            names = [flag(field.name), *([short[field.name]] if field.name in short else [])]
             (kind,) = choices(kinds[field.name])
             annotation: Any = Annotated[kind | None, _as_option(field, names)]
             made.append(

@@ -24,6 +24,7 @@ from srgan_cli.pillow import readable_formats
 from srgan_cli.walking import matches
 
 STDIN = "-"
+ADDRESSES = ("http://", "https://")
 LONGEST_MAGIC = 32  # bytes that tell any format
 
 
@@ -47,7 +48,7 @@ class Source:
 
     @property
     def beside(self) -> Path:
-        """What a file that lies beside it is called like."""
+        """What it is called, and what lies beside it is called like."""
         return self.path if self.content is None else self.place
 
 
@@ -118,7 +119,11 @@ class Search:
         """Look for what a file, a folder or a pattern stands for."""
         path = Path(text)
         try:
-            if path.is_dir():
+            if text.startswith(ADDRESSES):
+                self._fail(
+                    path, f"{text}: addresses are not fetched", f"write curl -s {text} | srgan upscale - > large.jpg"
+                )
+            elif path.is_dir():
                 self._add_all(path, path, self._walk(path), f"{path}: no pictures in this folder")
             elif glob.has_magic(text) and not path.exists():
                 root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))

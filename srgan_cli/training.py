@@ -15,7 +15,7 @@ from keras import ops
 from PIL import Image
 
 from srgan_cli.batches import Pairs
-from srgan_cli.device import computing_in, is_out_of_memory
+from srgan_cli.device import choose_device, computing_in, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.files import quoted, reason
 from srgan_cli.fitting import Watch, fit, no_number
@@ -27,6 +27,11 @@ from srgan_cli.stages import build_stage, stored_bytes
 from srgan_cli.summaries import Summaries
 
 COLLAPSED, COLLAPSED_STEPS = 0.002, 500  # a discriminator loss below the one for longer than the other
+
+
+def fix_seeds(options: TrainOptions) -> None:
+    """Begin all random numbers anew."""
+    keras.utils.set_random_seed(options.seed % 2**32)
 
 
 def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
@@ -43,9 +48,11 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     Raises:
         SrganError: The data, the weights or the run cannot be used, the loss is no longer a number, or memory runs out.
     """
-    keras.utils.set_random_seed(options.seed % 2**32)
+    fix_seeds(options)
     try:
         with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
+            more = f" and {replicas.synchronized - 1} more" if replicas.synchronized > 1 else ""
+            listener.line(f"training on {choose_device('auto')}{more} in {options.precision}")
             session = Session(options, run, listener, replicas)
             with closing(session.batches):
                 return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))

@@ -204,7 +204,7 @@ def _generators(options: Options) -> list[tuple[float, Generator]]:
     rest = find_weights(PIXEL_MODEL)
     if model.resolve() == rest.resolve():
         raise UsageError(
-            f"the strength of {PIXEL_MODEL} is its share in a blend with itself",
+            f"--strength mixes a model with {PIXEL_MODEL}, which is the model here",
             "choose another --model, such as srgan",
         )
     shares = [(options.strength, model), (1 - options.strength, rest)]

@@ -126,6 +126,8 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, model: Path,
     ("arguments", "code", "message"),
     [
         (["missing.jpg"], 1, "missing.jpg: there is no such file or folder"),
+        (["nowhere/a.jpg"], 1, "nowhere/a.jpg: there is no such file or folder"),
+        (["https://example.org/a.jpg"], 1, "https://example.org/a.jpg: addresses are not fetched"),
         (["empty"], 1, "empty: no pictures in this folder"),
         (["PHOTO", "-o", "out.ico"], 1, "out.ico: pictures are not written as '.ico'"),
         (["PHOTO", "-o", "missing/out.png"], 1, "the folder missing does not exist"),
@@ -133,14 +135,14 @@ def test_one_bad_file_of_many_does_not_stop_the_others(small: Path, model: Path,
         (["PHOTO", "-o", "out.png", "--model", "damaged.keras"], 1, "damaged.keras: not the weights"),
         (["PHOTO", "-o", "out.png", "--model", "empty"], 1, "has no generator.keras"),
         (["PHOTO", "PHOTO", "-o", "notes"], 1, "notes: cannot be made a folder"),
-        (["PHOTO", "-o", "out"], 1, "out: pictures are not written as 'a name without ending'"),
+        (["PHOTO", "-o", "out"], 1, "out: has no ending that tells the format"),
         ([""], 2, "an input is empty"),
         (["PHOTO", "-o", ""], 2, "--output is empty"),
         (["PHOTO", "-o", "out.png", "--model", ""], 1, "the name of the model is empty"),
         (["PHOTO", "-o", "out.png", "--scale", "1e200"], 2, "--scale is 1e+200"),
         (["PHOTO", "-o", "out.png", "--width", "9" * 400], 2, "--width is too large"),
         (["PHOTO", "-o", "out.png", "--scale", "2e9"], 1, "GB of memory or more"),
-        (["PHOTO", "-o", "out.png", "--strength", "0.5"], 2, "its share in a blend with itself"),
+        (["PHOTO", "-o", "out.png", "--strength", "0.5"], 2, "which is the model here"),
         (["PHOTO", "-o", "out.png", "--seamless", "--halo", "0"], 2, "without a halo no edges meet"),
         (["PHOTO", "-o", f"{'x' * 300}.png"], 1, "xxx.png: File name too long"),
         (["PHOTO", "-o", "out.png", "--model", f"{'x' * 300}.keras"], 1, "xxx.keras: File name too long"),
@@ -205,7 +207,7 @@ def test_streams_may_be_closed(small: Path, tmp_path: Path) -> None:
         script = f'exec "$@" {redirection}'
         return subprocess.run(["sh", "-c", script, "sh", *command], capture_output=True, text=True, check=False)
 
-    assert "is not a picture, or it is damaged" in run("<&-", "-", "-o", tmp_path / "a.png").stderr
+    assert "stdin: is empty" in run("<&-", "-", "-o", tmp_path / "a.png").stderr
     done = run(">&- 2>&-", small, "-o", tmp_path / "b.png", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -240,8 +242,8 @@ def test_train_asks_for_pictures() -> None:
         (["--data", "nowhere"], 1, "nowhere: there is no such folder or .zip"),
         (["--data", "empty"], 1, "empty: no pictures found"),
         (["--data", "x" * 300], 1, "xxx: File name too long"),
-        (["--data", "in", "--hr-size", "40"], 2, "hr_size is 40"),
-        (["--data", "in", "--backup-every", "soon"], 2, "backup_every is 'soon'"),
+        (["--data", "in", "--hr-size", "40"], 2, "--hr-size is 40"),
+        (["--data", "in", "--backup-every", "soon"], 2, "--backup-every is 'soon'"),
         (["--resume", "empty"], 1, "empty: is not a training run"),
         (["--config", "bad.toml"], 2, "bad.toml: cannot be read as TOML"),
         (["--config", "odd.toml"], 2, "odd.toml: there is no option 'stepz'"),
@@ -435,6 +437,7 @@ def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]
         (["--data", "hr", "--report", "-"], 2, "a report cannot be written to stdout"),
         (["--data", "hr", "--json", "-", "--csv", "-"], 2, "two of --json, --csv and --report are the same"),
         (["--data", "hr", "--json", "scores", "--csv", "./scores"], 2, "--json, --csv and --report are the same"),
+        (["--data", "hr", "--report", "hr/a.png"], 2, "--report hr/a.png: has another ending"),
         (["--data", ""], 2, "it is empty"),
         (["--data", "hr", "--csv", ""], 2, "it is empty"),
         (["--data", "hr", "--model", ""], 1, "the name of the model is empty"),

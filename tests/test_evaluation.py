@@ -219,7 +219,7 @@ def test_names_that_are_not_utf8_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_result_of_another_size_is_a_failure(folder: Path) -> None:
     (failure,) = results([Pair("a", folder / "a.png")], same=lambda _, lr: lr)
     assert isinstance(failure, Failure)
-    assert "a: same has another size than HR" in failure.error.message
+    assert "a: same has 16x16 pixels, HR 64x64" in failure.error.message
 
 
 def test_a_folder_of_results_stands_for_a_model(folder: Path, photo: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import FORMATS, Header
+from srgan_cli.jobs import plan_jobs
 from srgan_cli.picture import Picture, as_rgb8, from_array, to_array, to_pixels, to_tensor
 
 OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
@@ -172,6 +173,8 @@ def test_heic_is_read(photo: np.ndarray, tmp_path: Path) -> None:
     assert b"Apple" in (picture.metadata.exif or b"")
     with pytest.raises(SrganError, match=r"not written as '\.heic'"):
         formats.format_of(tmp_path / "p.heic")
+    (job,) = plan_jobs([str(tmp_path / "p.heic")]).jobs
+    assert job.target == tmp_path / "p_x4.jpg"
 
 
 def test_heic_without_the_plug_in_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +241,7 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
         ("p.bmp", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
         ("p.webp", Header(8, 8, transparent=False, sixteen_bits=True), "16 bits"),
         ("p.ico", OPAQUE, "'.ico'"),
-        ("p", OPAQUE, "without ending"),
+        ("p", OPAQUE, "has no ending"),
     ],
 )
 def test_what_cannot_be_written_is_found_out_first(tmp_path: Path, name: str, header: Header, reason: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.options import Stage, TrainOptions, read_toml, resumed, with_absolute_paths
+from srgan_cli.options import Stage, TrainOptions, flag, read_toml, resumed, with_absolute_paths
 
 
 def test_the_defaults_are_the_reference_implementation_s() -> None:
@@ -34,10 +34,10 @@ def test_json_and_back() -> None:
         ({"batch_size": 0}, "test: batch_size is 0"),
         ({"learning_rate": None}, "test: learning_rate is None"),
         ({"pixel_loss": "l3"}, "test: pixel_loss is 'l3'"),
-        ({"hr_size": 40}, "hr_size is 40"),
-        ({"average": 1}, "average is 1.0"),
-        ({"backup_every": "often"}, "backup_every is 'often'"),
-        ({"backup_every": "0min"}, "backup_every is '0min'"),
+        ({"hr_size": 40}, "--hr-size is 40"),
+        ({"average": 1}, "--average is 1.0"),
+        ({"backup_every": "often"}, "--backup-every is 'often'"),
+        ({"backup_every": "0min"}, "--backup-every is '0min'"),
     ],
 )
 def test_wrong_values_are_one_sentence(values: dict[str, Any], message: str) -> None:
@@ -79,7 +79,7 @@ def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
         "generator_precision": "float32",
     }
     for name, value in changes.items():
-        with pytest.raises(UsageError, match=f"^{name} is .* in this run and cannot become"):
+        with pytest.raises(UsageError, match=f"^{flag(name)} is .* in this run and cannot become"):
             resumed(saved, {name: value}, {})
 
 
@@ -99,6 +99,18 @@ def test_what_is_over_keeps_its_length() -> None:
 def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("batch_size = 3", encoding="utf-8-sig")  # as PowerShell and Notepad write it
     assert read_toml(tmp_path / "a.toml") == {"batch_size": 3}
+
+
+def test_a_toml_file_has_the_names_of_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('from = "srgan"')
+    assert read_toml(tmp_path / "a.toml") == {"start": "srgan"}
+    for line, hint in (("batch-size = 2", "did you mean batch_size?"), ("[train]\nsteps = 2", "known: data, ")):
+        (tmp_path / "a.toml").write_text(line)
+        with pytest.raises(UsageError) as caught:
+            read_toml(tmp_path / "a.toml")
+        assert caught.value.hint.startswith(hint)
+    with pytest.raises(UsageError, match=r"none\.toml: cannot be read \(No such file"):
+        read_toml(tmp_path / "none.toml")
 
 
 def test_an_empty_value_is_one_that_was_never_set() -> None:

@@ -332,7 +332,7 @@ def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Pa
 
 def test_strength_is_the_share_of_another_model() -> None:
     for model in (PIXEL_MODEL, str(find_weights(PIXEL_MODEL))):
-        with pytest.raises(UsageError, match="its share in a blend with itself"):
+        with pytest.raises(UsageError, match="which is the model here"):
             Upscaler(Options(model, strength=0.5))
     with pytest.raises(SrganError, match="there is no model 'nonsense'"):
         Upscaler(Options("nonsense", strength=0.0))
