@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError
+from srgan_cli.files import STDOUT
 
 SETUP = ("model", "strength", "device", "precision")
 
@@ -40,7 +41,7 @@ class Outcome:
 
     def __str__(self) -> str:
         """One line for people, of what is done or to do."""
-        line = f"{self.source} -> {self.target}"
+        line = f"{_told(self.source, 'stdin')} -> {_told(self.target, 'stdout')}"
         if self.sr_size:
             line += " {}x{}".format(*self.sr_size)
         if self.frames and self.frames > 1:
@@ -50,6 +51,10 @@ class Outcome:
         elif self.memory:
             line += f", {self.memory / 1e9:.1f} GB of memory"
         return "; ".join([line, *self.notes])
+
+
+def _told(path: Path | None, stream: str) -> Path | str | None:
+    return stream if path == STDOUT else path
 
 
 def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:

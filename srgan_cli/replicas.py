@@ -47,10 +47,13 @@ def replicated(batch_size: int, say: Callable[[str], None]) -> Iterator[Replicas
             agree = _any_of(strategy) if machines > 1 else Replicas.agree
             yield Replicas(strategy.num_replicas_in_sync, machines, agree)
     else:
-        devices = _usable(keras.distribution.list_devices(), batch_size, say)
+        devices, before = _usable(keras.distribution.list_devices(), batch_size, say), keras.distribution.distribution()
         if len(devices) > 1:
             keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-        yield Replicas()
+        try:
+            yield Replicas()
+        finally:
+            keras.distribution.set_distribution(before)
 
 
 def _tensorflow_strategy(batch_size: int, say: Callable[[str], None]) -> Any:
