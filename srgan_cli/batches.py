@@ -61,7 +61,7 @@ class Batches:
         picture = self._pictures.load(int(index), smallest_side=options.hr_size)
         square = _flip(_crop(picture, options.hr_size, rng), rng)
         # Copied here, since Pillow's own copy of such a view holds up all other threads.
-        return np.ascontiguousarray(np.rot90(square) if rng.random() < 0.5 else square)
+        return np.ascontiguousarray(np.rot90(square, int(rng.integers(4))))
 
 
 class Ahead:

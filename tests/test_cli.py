@@ -19,6 +19,9 @@ from srgan_cli.cli import app
 from srgan_cli.degradation import bicubic
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma
+from srgan_cli.picture import Picture
+from srgan_cli.sizes import Size
+from srgan_cli.upscaling import Options
 
 PROGRAM = Path(sys.executable).with_name("srgan")
 
@@ -212,6 +215,32 @@ def test_streams_may_be_closed(small: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_every_option_of_upscale_arrives(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    class Recorder:
+        device, precision = "cpu:0", "float32"
+
+        def __init__(self, options: Options, _: object) -> None:
+            seen.append(options)
+
+        def upscale(self, picture: Picture, _: object, size: Size) -> Picture:
+            seen.append(size)
+            return Picture(np.zeros((*size.of(*picture.colour.shape[:2]), 3), np.uint8))
+
+    monkeypatch.setattr("srgan_cli.upscaling.Upscaler", Recorder)
+    how = "--model=photo", "--tile=32", "--halo=3", "--device=cpu", "--precision=float32", "--self-ensemble"
+    where = "--seamless", "--strength=0.5", "--suffix=_big", "--format=jpg", "--quality=30", "-o", f"{tmp_path}/out/"
+    code, _, stderr = in_process("upscale", small, *how, *where, "--width=24")
+    assert code == 0, stderr
+    assert seen == [Options("photo", 32, 3, "cpu", "float32", True, True, 0.5), Size(width=24)]
+    with Image.open(tmp_path / "out" / "[x4] small_big.jpg") as image:
+        assert image.size == (24, 20)
+        assert image.quantization[0][0] > 20  # type: ignore[attr-defined]
+    for option, size in (("--height=50", "60x50"), ("--long-edge=48", "48x40"), ("--scale=1.5", "18x15")):
+        assert f" {size}, " in in_process("upscale", small, "--dry-run", option)[1]
+
+
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path, model: Path) -> None:
     Image.new("RGB", (6, 4)).save(tmp_path / "p.jpg", xmp=b"packet")
     code, _, stderr = in_process("upscale", tmp_path / "p.jpg", "--model", model, "-o", tmp_path / "p.bmp")
@@ -403,6 +432,15 @@ def test_eval_prints_what_the_terminal_has_letters_for(tmp_path: Path, pair: tup
     result = srgan("eval", "--data", others, "--model", others, "--no-lpips", PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, "")
     assert "?" in result.stdout  # its PSNR, for one, is infinite
+
+
+def test_every_option_of_eval_arrives(pair: tuple[Path, Path], model: Path) -> None:
+    how = "--channel=rgb", "--border=1", "--no-lpips", "--precision=bfloat16", "--device=cpu", "--json=-"
+    code, stdout, stderr = in_process("eval", "--data", pair[0], "--lr-data", pair[1], "--model", model, *how)
+    assert code == 0, stderr
+    protocol = json.loads(stdout)["protocol"]
+    assert (protocol["channel"], protocol["border"], protocol["lpips"]) == ("rgb", 1, False)
+    assert (protocol["device"], protocol["precision"]) == ("cpu:0", "bfloat16")
 
 
 def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]) -> None:

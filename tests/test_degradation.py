@@ -1,8 +1,12 @@
 """LR pictures have the right size, and `photo` does to a picture what it says."""
 
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from srgan_cli import degradation
 from srgan_cli.degradation import (
     bicubic,
     blur,
@@ -45,6 +49,30 @@ def test_photo_gives_lr_pictures_that_still_show_the_scene(photo: np.ndarray, si
         assert abs(lr.mean() - clean.mean()) < 12
     assert min(distances) == 0  # some need no repair
     assert 1.5 < np.median(distances) < 25
+
+
+def test_photo_does_everything_as_often_as_it_says(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: Counter[str] = Counter()
+    strengths: set[float] = set()
+
+    def counted(name: str) -> Callable[..., np.ndarray]:
+        function = getattr(degradation, name)
+
+        def call(picture: np.ndarray, rng: np.random.Generator, *strength: float) -> np.ndarray:
+            done[name] += 1
+            strengths.update(strength)
+            return np.asarray(function(picture, rng, *strength))
+
+        return call
+
+    for name in ("blur", "rescale", "noise", "ring", "jpeg"):
+        monkeypatch.setattr(degradation, name, counted(name))
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        degradation.photo(photo[:16, :16], rng)
+    shares = {"blur": 0.98, "rescale": 0.98, "noise": 0.98, "ring": 0.3, "jpeg": 1.0}  # 1.4 rounds of 0.7; 0.3 + 0.7
+    assert {name: count / 300 for name, count in done.items()} == pytest.approx(shares, abs=0.12)
+    assert strengths == {1.0, 0.5}
 
 
 def test_photo_refuses_odd_sides() -> None:

@@ -467,6 +467,14 @@ def test_a_damaged_later_frame_is_named_and_leaves_no_file(
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_frames_that_differ_in_alpha_alone_are_no_repetition(tmp_path: Path) -> None:
+    pair = [Image.new("RGBA", (SIDE, SIDE), (9, 99, 199, 255)) for _ in range(2)]
+    pair[1].putalpha(77)
+    pair[0].save(tmp_path / "in.png", save_all=True, append_images=pair[1:], duration=50)
+    run(tmp_path / "in.png", tmp_path / "out.png")
+    assert [frame[0, 0, 3] for frame in displayed(tmp_path / "out.png")] == [255, 77]
+
+
 def test_what_the_network_fails_at_leaves_no_file(tmp_path: Path) -> None:
     def fail(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
         if picture.colour[0, 0, 0] == 3:

@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import FORMATS, Header
 from srgan_cli.jobs import plan_jobs
+from srgan_cli.metadata import Metadata
 from srgan_cli.picture import Picture, as_rgb8, from_array, to_array, to_pixels, to_tensor
 
 OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
@@ -159,6 +161,13 @@ def test_orientation_is_applied(photo: np.ndarray, tmp_path: Path, orientation: 
     if orientation in (2, 4, 5, 7):
         upright = upright[:, ::-1]
     np.testing.assert_array_equal(images.read_picture(tmp_path / f"p{suffix}").colour, upright)
+
+
+def test_a_pillow_image_of_16_bits_is_rounded_and_keeps_its_profile() -> None:
+    deep = from_array(np.array([[[0, 129, 65_535], [257 * 7, 257 * 8 - 129, 257 * 9 + 129]]], np.uint16))
+    image = images.to_pil(replace(deep, metadata=Metadata(icc_profile=b"profile")))
+    assert (image.mode, image.info["icc_profile"]) == ("RGB", b"profile")
+    np.testing.assert_array_equal(np.asarray(image), [[[0, 1, 255], [7, 7, 10]]])
 
 
 def test_heic_is_read(photo: np.ndarray, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from srgan_cli.metrics import luma, psnr, ssim
+from srgan_cli.metrics import colour_shift, luma, psnr, ssim
 
 
 def test_luma_of_black_white_and_red() -> None:
@@ -16,6 +16,13 @@ def test_luma_of_black_white_and_red() -> None:
 
 def test_luma_of_grey_is_that_of_equal_colours() -> None:
     np.testing.assert_allclose(luma(np.full((1, 1, 1), 100, np.uint8)), [[16 + 219 * 100 / 255]])
+
+
+def test_a_colour_shift_is_that_of_the_means() -> None:
+    grey = np.full((4, 4, 3), 100, np.uint8)
+    board = np.indices((4, 4)).sum(axis=0)[..., None] % 2
+    assert colour_shift(grey + np.where(board, 9, -9), grey) == 0
+    assert colour_shift(grey - np.array([1, 3, 0]), grey) == 3
 
 
 def test_psnr_by_hand() -> None:

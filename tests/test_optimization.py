@@ -6,7 +6,8 @@ import pytest
 from conftest import randomise
 
 from srgan_cli.model import Generator, GeneratorConfig
-from srgan_cli.optimization import AveragingAdam, LearningRate, batch_norms, estimate_statistics
+from srgan_cli.optimization import AveragingAdam, LearningRate, batch_norms, estimate_statistics, make_optimizer
+from srgan_cli.options import TrainOptions
 from srgan_cli.picture import to_tensor
 
 
@@ -16,6 +17,7 @@ from srgan_cli.picture import to_tensor
         ("constant", 0, {0: 1, 50: 1, 99: 1}),
         ("constant", 9, {0: 0.1, 4: 0.5, 9: 1, 99: 1}),
         ("cosine", 0, {0: 1, 50: 0.505, 100: 0.01}),
+        ("cosine", 20, {20: 1, 60: 0.505, 100: 0.01}),
         ("steps", 0, {0: 1, 49: 1, 50: 0.1, 99: 0.1}),
     ],
 )
@@ -23,6 +25,18 @@ def test_learning_rates(schedule: str, warmup: int, rates: dict[int, float]) -> 
     rate = LearningRate(2.0, 100, schedule, warmup)
     for step, share in rates.items():
         assert float(rate(step)) == pytest.approx(2 * share, rel=1e-5)
+
+
+def test_an_optimizer_is_what_was_chosen() -> None:
+    chosen = TrainOptions(
+        learning_rate=1e-3, schedule="cosine", warmup_steps=9, beta_1=0.8, clip_norm=0.5, average=0.9, steps=7
+    )
+    adam = make_optimizer(chosen, 100)
+    assert (adam.beta_1, adam.clipnorm, adam.use_ema, adam.ema_momentum) == (0.8, 0.5, True, 0.9)
+    adam.build([keras.Variable(np.zeros(1))])
+    for step, rate in ((0, 1e-4), (9, 1e-3), (100, 1e-5)):
+        adam.iterations.assign(step)
+        assert float(keras.ops.convert_to_numpy(adam.learning_rate)) == pytest.approx(rate, rel=1e-5)
 
 
 def test_averages_stay_out_of_the_network_until_asked_for() -> None:

@@ -22,7 +22,7 @@ from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, GeneratorConfig, load_generator
 from srgan_cli.options import with_absolute_paths
-from srgan_cli.picture import Picture, map_planes, to_tensor
+from srgan_cli.picture import Picture, map_planes, to_pixels, to_tensor
 from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
@@ -126,6 +126,16 @@ def test_grey_stays_neutral(upscaler: Upscaler, photo: np.ndarray) -> None:
     assert np.abs(reduced.astype(float) - grey[..., 0]).mean() < 2.5
 
 
+def test_grey_is_the_mean_of_what_the_network_makes_of_it(
+    upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tinted(lr: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([-0.5, 0.1, 1.0], np.float32), (len(lr), 4 * lr.shape[1], 4 * lr.shape[2], 1))
+
+    monkeypatch.setattr(upscaler, "run_network", tinted)
+    assert (upscaler.upscale(Picture(photo[:8, :8, :1])).colour == to_pixels(np.float32(0.2))).all()
+
+
 def test_16_bits_go_through_the_network(upscaler: Upscaler, photo: np.ndarray) -> None:
     grey = photo[:40, :40, :1]
     sr = upscaler.upscale(Picture(grey.astype(np.uint16) * 257)).colour
@@ -192,10 +202,11 @@ def test_out_of_memory_makes_smaller_windows(
     done: list[int] = []
 
     def run_out_of_memory(lr: np.ndarray) -> np.ndarray:
-        if lr[..., 0].size > 10_000:
+        if lr[..., 0].size > 10_000 and done:  # not at the first window
             raise MemoryError
         return network(lr)
 
+    monkeypatch.setattr(scarce, "_window_budget", 12_000)
     monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
     sr = scarce.upscale(Picture(photo), done.append).colour
     assert np.abs(sr.astype(int) - upscaler.upscale(Picture(photo)).colour).max() <= 1
