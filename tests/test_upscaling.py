@@ -133,7 +133,7 @@ def test_grey_is_the_mean_of_what_the_network_makes_of_it(
         return np.tile(np.array([-0.5, 0.1, 1.0], np.float32), (len(lr), 4 * lr.shape[1], 4 * lr.shape[2], 1))
 
     monkeypatch.setattr(upscaler, "run_network", tinted)
-    assert (upscaler.upscale(Picture(photo[:8, :8, :1])).colour == to_pixels(np.float32(0.2))).all()
+    assert (upscaler.upscale(Picture(photo[:8, :8, :1])).colour == to_pixels(np.array(0.2))).all()
 
 
 def test_16_bits_go_through_the_network(upscaler: Upscaler, photo: np.ndarray) -> None:
