@@ -45,6 +45,11 @@ def test_a_background_shows_as_far_as_the_picture_does_not_cover_it(dtype: Any, 
     np.testing.assert_array_equal(red[0, :, 2], alpha[0, :, 0])
 
 
+def test_what_is_mixed_is_rounded() -> None:
+    grey = Picture(np.full((1, 1, 1), 101, np.uint8), np.full((1, 1, 1), 128, np.uint8))
+    assert flatten(grey, (0, 0, 0)).colour.item() == 51  # 50.7
+
+
 def test_an_opaque_picture_is_itself_on_any_background(photo: np.ndarray) -> None:
     picture = Picture(photo)
     assert flatten(picture, (1, 2, 3)) is picture

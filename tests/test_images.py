@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from srgan_cli import formats, frames, images
+from srgan_cli import encoding, formats, frames, images
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import FORMATS, Header
 from srgan_cli.jobs import plan_jobs
@@ -170,6 +170,21 @@ def test_a_pillow_image_of_16_bits_is_rounded_and_keeps_its_profile() -> None:
     np.testing.assert_array_equal(np.asarray(image), [[[0, 1, 255], [7, 7, 10]]])
 
 
+def test_jpeg_keeps_the_colour_of_every_pixel(photo: np.ndarray, tmp_path: Path) -> None:
+    images.write_picture(Picture(photo), tmp_path / "p.jpg")
+    with Image.open(tmp_path / "p.jpg") as image:
+        assert JpegImagePlugin.get_sampling(image) == 0  # 4:4:4
+
+
+def test_a_tiff_over_4_gib_is_refused_and_leaves_no_file(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "LARGEST_TIFF", 10_000)
+    with pytest.raises(SrganError, match=r"p.tif: a TIFF holds at most 4 GiB"):
+        images.write_picture(Picture(photo), tmp_path / "p.tif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_heic_is_read(photo: np.ndarray, tmp_path: Path) -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     exif = Image.Exif()
@@ -246,6 +261,7 @@ def test_missing_files_folders_and_frames_are_one_sentence(tmp_path: Path) -> No
     [
         ("p.jpg", Header(16_376, 8, transparent=False, sixteen_bits=False), "65,500"),
         ("p.webp", Header(8, 4_096, transparent=False, sixteen_bits=False), "16,383"),
+        ("p.avif", Header(8, 10_000, transparent=False, sixteen_bits=False), "32,768"),
         ("p.jpg", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
         ("p.bmp", Header(8, 8, transparent=True, sixteen_bits=False), "transparency"),
         ("p.webp", Header(8, 8, transparent=False, sixteen_bits=True), "16 bits"),

@@ -211,6 +211,15 @@ def test_what_is_too_long_for_jpeg_is_left_out_and_said(photo: np.ndarray, tmp_p
     assert images.read_picture(tmp_path / "p.tif").metadata.iptc == IPTC * 10_000
 
 
+@pytest.mark.parametrize(("name", "longest"), [("exif", 65_527), ("xmp", 65_504), ("comment", 65_533)])
+def test_jpeg_holds_as_much_as_a_segment(photo: np.ndarray, tmp_path: Path, name: str, longest: int) -> None:
+    block = exif_block() if name == "exif" else b"<x/>"
+    for extra, lost in ((0, 0), (1, 1)):
+        said = Metadata(**{name: block.ljust(longest + extra)})  # type: ignore[arg-type]
+        assert len(images.write_picture(Picture(photo[:8, :8], metadata=said), tmp_path / "p.jpg")) == lost
+        assert bool(getattr(images.read_picture(tmp_path / "p.jpg").metadata, name)) != bool(lost)
+
+
 def test_comments_go_from_jpeg_to_jpeg_and_png_and_back(photo: np.ndarray, tmp_path: Path) -> None:
     said = "made in Zürich".encode()
     Image.fromarray(photo[:8, :8]).save(tmp_path / "a.jpg", comment=said)

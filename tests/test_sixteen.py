@@ -166,8 +166,11 @@ def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
 
 def test_a_scan_stays_within_its_bits_at_any_size(photo: np.ndarray) -> None:
     scan = np.where(photo[:24, :24] > 100, 4095, 0).astype(np.uint16)
-    sr = Upscaler(Options(precision="float32")).upscale(Picture(scan), size=Size(scale=2.5))
-    assert sr.colour.max() == 4095
+    upscaler, size = Upscaler(Options(precision="float32")), Size(scale=2.5)
+    sr = upscaler.upscale(Picture(scan), size=size).colour
+    assert sr.max() == 4095
+    full = upscaler.upscale(Picture(scan * np.uint16(16) + scan // np.uint16(256)), size=size).colour
+    assert np.abs(sr - full / 16).mean() < 4  # a thousandth: it is shown to the network as bright
 
 
 def test_what_transparency_hides_is_no_light(photo: np.ndarray) -> None:
