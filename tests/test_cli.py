@@ -332,13 +332,13 @@ def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, numb
 
 
 def test_a_config_file_and_options_make_the_run(tmp_path: Path, small: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(f"data = '{small.parent}'\nsteps = 0\nseed = 5\n")  # goes with the options
+    (tmp_path / "recipe.toml").write_text(f"data = '{small.parent}'\nsteps = 0\nseed = 5\npretrain_steps = 9\n")
     code, _, stderr = in_process(
         "train", "--config", tmp_path / "recipe.toml", "-o", tmp_path / "run", "--pretrain-steps", 1, *TINY
     )
     assert code == 0, stderr
     options = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert (options["steps"], options["pretrain_steps"], options["seed"]) == (0, 1, 5)
+    assert (options["steps"], options["pretrain_steps"], options["seed"]) == (0, 1, 5)  # the command line wins
     assert (options["data"], options["hr_size"]) == (str(small.parent), 32)
 
 

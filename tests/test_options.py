@@ -56,8 +56,15 @@ def test_whole_numbers_are_numbers() -> None:
 
 def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    values = with_absolute_paths({"data": "faces/*.png", "start": "srresnet", "steps": 3})
-    assert values == {"data": str(tmp_path / "faces" / "*.png"), "start": "srresnet", "steps": 3}
+    given: dict[str, Any] = {
+        "data": "faces/*.png",
+        "start": "srresnet",
+        "validation": "Set5",
+        "vgg_weights": "vgg.h5",
+        "steps": 3,
+    }
+    files = {name: str(tmp_path / given[name]) for name in ("data", "validation", "vgg_weights")}
+    assert with_absolute_paths(given) == {**given, **files}
 
 
 def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
