@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from srgan_cli import formats, frames, memory, sizes
+from srgan_cli import formats, frames, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import STDOUT, check_file, check_folder, reason
 from srgan_cli.finish import Finish
@@ -144,19 +144,12 @@ Work = list[tuple[Source, Path]]
 
 
 def _without_results(sources: Sequence[Source], targets: Targets, destination: Destination) -> Work:
-    """Sources and targets but for the files that an earlier job wrote beside its inputs, whatever format and size."""
+    """Sources and targets but for the files that an earlier job wrote beside its inputs, in whatever format."""
     work = list(zip(sources, targets.paths, strict=True))
     if destination.suffix == "" or targets.named or targets.stdout or (targets.folder and not destination.suffix):
         return work
-    originals = {str(source.path.with_suffix("").absolute()) for source in sources}
-    results = {str(target.with_suffix("").absolute()) for _, target in work}
-
-    def is_result(source: Source) -> bool:
-        place = str(source.path.with_suffix("").absolute())
-        original = sizes.SUFFIX.sub("", place)
-        return place in results or (original != place and original in originals)
-
-    return [(source, target) for source, target in work if source.named or not is_result(source)]
+    results = {target.with_suffix("").absolute() for _, target in work}
+    return [(s, t) for s, t in work if s.named or s.path.with_suffix("").absolute() not in results]
 
 
 def _refuse_clashes(work: Work) -> None:

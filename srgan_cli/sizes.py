@@ -12,7 +12,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.picture import Picture, map_planes
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
-SUFFIX = re.compile(r"_(x\d+(\.\d+)?|(w|h|long)\d+)$", re.IGNORECASE)  # of any size
+SUFFIX = re.compile(r"_(x\d+(\.\d+)?|(w|h|long)\d{3,})$", re.IGNORECASE)  # of any size from 100 pixels up
 
 
 @dataclass(frozen=True)

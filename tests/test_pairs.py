@@ -47,7 +47,7 @@ def test_one_marked_picture_hides_no_others(tmp_path: Path) -> None:
 
 def test_results_beside_their_inputs_are_no_hr(tmp_path: Path) -> None:
     lines: list[str] = []
-    folder = folder_of(tmp_path / "photos", ["a.jpg", "a_x4.jpg", "A_X2.5.PNG", "a_w9.jpg", "b_x4.png"])
+    folder = folder_of(tmp_path / "photos", ["a.jpg", "a_x4.jpg", "A_X2.5.PNG", "a_w900.jpg", "b_x4.png"])
     assert [pair.hr.name for pair in find_pairs(folder, None, lines.append)] == ["a.jpg", "b_x4.png"]
     assert lines == [f"left out: 3 of 5 pictures in {folder}, which by their names are results of others there"]
     lr = folder_of(tmp_path / "lr", ["a.png", "a_x4.png", "b_x4.png"])
