@@ -42,7 +42,7 @@ def main() -> None:
         "content, cosine": lambda sr: contents["cosine"](hr, sr),
         "adversarial": lambda sr: -ops.mean(ops.log(discriminator(sr, training=True) + 1e-7)),
         "pixels' mean absolute error": lambda sr: ops.mean(ops.absolute(hr - sr)),
-        "the same of 4x4 pixels": lambda sr: ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE))),
+        "the same of 4x4 pixels": lambda sr: ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE, SCALE))),
     }
     for name, part in parts.items():
         with tf.GradientTape() as tape:

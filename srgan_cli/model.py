@@ -264,7 +264,8 @@ class SRGAN(Discrimination):
         if weights.pixel:
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
         if weights.colour:
-            g_loss += weights.colour * ops.mean(ops.absolute(ops.average_pool(hr - sr, SCALE)))
+            reduced = ops.average_pool(hr - sr, SCALE, SCALE)  # on JAX, Keras does not infer the strides
+            g_loss += weights.colour * ops.mean(ops.absolute(reduced))
         self._note(g_loss=g_loss, content=content, adversarial=adversarial)
         return g_loss + super()._loss(hr, sr, training)
 

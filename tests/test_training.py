@@ -27,6 +27,7 @@ import srgan_cli
 from srgan_cli import fitting, images, stages, training
 from srgan_cli.batches import Batches, Pairs
 from srgan_cli.data import Pictures
+from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
 from srgan_cli.losses import pixel_loss
 from srgan_cli.metrics import luma, psnr
@@ -107,7 +108,10 @@ def test_a_run_leaves_what_the_readme_promises(options: TrainOptions, tmp_path: 
         "samples/pretrain_000002.png", "samples/pretrain_000004.png",
         "samples/adversarial_000002.png", "samples/adversarial_000004.png",
     }  # fmt: skip
-    assert lines == ["8 pictures, each resized to 32x32 (--sampling resize)"]
+    assert lines == [
+        f"training on {choose_device('auto')} in float32",
+        "8 pictures, each resized to 32x32 (--sampling resize)",
+    ]
     assert [(r.stage, r.step) for r in records] == [
         ("pretrain", 2),
         ("pretrain", 4),
@@ -189,7 +193,7 @@ def test_the_discriminator_learns_alone(options: TrainOptions, tmp_path: Path) -
     run(replace(options, steps=0), tmp_path / "first")
     alone = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=0, discriminator_steps=20)
     records, lines = run(replace(alone, batch_norm="frozen"), tmp_path / "alone")
-    assert len(lines) == 1  # the first run's has learned nothing, and is no start
+    assert len(lines) == 2  # the first run's has learned nothing, and is no start
     assert {record.stage for record in records} == {"discriminator"}
     assert records[-1].values["d_loss"] < 0.7 * records[0].values["d_loss"]
     for before, after in zip(weights_of(tmp_path / "first"), weights_of(tmp_path / "alone"), strict=True):
