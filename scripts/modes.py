@@ -50,6 +50,8 @@ RULES = """
 
 """
 SEVERAL = """
+- Alpha means that something shows through. A channel that is opaque throughout, as in screenshots, is left out where
+  the format has none.
 - A GIF has at most 255 colours a frame, dithered from more, and pixels are drawn or not. Where it has to do so, it is
   said.
 

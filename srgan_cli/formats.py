@@ -166,8 +166,8 @@ def check_output(path: Path, header: Header, side: int) -> None:
         )
     if header.transparent and not kind.alpha:
         raise SrganError(
-            f"{path}: {kind.name} cannot hold the picture's transparency, or alpha channel",
-            "add --background COLOR, white if nothing is transparent, or write a .png, .webp, .avif or .tif instead",
+            f"{path}: {kind.name} cannot hold the picture's transparency",
+            "add --background COLOR, or write a .png, .webp, .avif or .tif instead",
         )
     if header.sixteen_bits and not kind.sixteen_bits:
         raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")

@@ -123,6 +123,13 @@ def read_frames(
             yield frame
 
 
+def is_opaque(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> bool:
+    """Whether nothing shows through the one picture in a file, which is decoded; see `read_frames`."""
+    (frame,) = read_frames(path, file, most_pixels)
+    alpha = frame.picture.alpha
+    return alpha is None or bool((alpha == np.iinfo(alpha.dtype).max).all())
+
+
 def _shown_by_gif(image: ImageFile.ImageFile) -> Iterator[Frame]:
     assert image.fp is not None
     blocks = readgif.read_blocks(cast(BinaryIO, image.fp))

@@ -1,6 +1,5 @@
 """Which picture file becomes which, settled and checked before anything heavy is loaded or computed."""
 
-import io
 import os
 import unicodedata
 from collections import Counter
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from srgan_cli import formats, frames, memory
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError
 from srgan_cli.files import STDOUT, check_file, check_folder, reason
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format, Header
@@ -21,6 +20,7 @@ from srgan_cli.sizes import Size
 from srgan_cli.sources import Search, Source
 
 NAMED = 10  # clashes
+WHITE = (255, 255, 255)
 Existing = Literal["refuse", "overwrite", "skip"]
 
 
@@ -190,8 +190,9 @@ def _checked(
             if not (targets.stdout or targets.folder):
                 check_file(target)
             jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
-        except SrganError as error:
-            outcomes.append(Outcome(source.path, STDOUT if targets.stdout else target, error=error))
+        except (SrganError, MemoryError) as error:
+            said = error if isinstance(error, SrganError) else OutOfMemoryError(source.path)
+            outcomes.append(Outcome(source.path, STDOUT if targets.stdout else target, error=said))
     return jobs, outcomes
 
 
@@ -219,13 +220,15 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
 
 
 def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
-    content, finish, size = source.content, destination.finish, destination.size
-    file = None if content is None else io.BytesIO(content)
-    header = finish.header(frames.read_header(source.beside, file, limits.pixels))
+    size, kind = destination.size, formats.format_of(target)
+    found = frames.read_header(source.beside, source.open(), limits.pixels)
+    finish = destination.finish
+    if _has_needless_alpha(source, finish.header(found), kind, limits.pixels):
+        finish = replace(finish, background=WHITE)  # which shows nowhere
+    header = finish.header(found)
     height, width = size.of(header.height, header.width)
     counts = Counter((h, w) for w, h in header.sizes)
     formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
-    kind = formats.format_of(target)
     if limits.memory is not None:
         _refuse_what_cannot_fit(source.beside, header, size, kind, limits.memory)
     return Job(
@@ -236,11 +239,17 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
         sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent),
         header,
         memory.needed(header, size, kind),
-        content,
+        source.content,
         quality=destination.quality,
         finish=finish,
         most_pixels=limits.pixels,
     )
+
+
+def _has_needless_alpha(source: Source, header: Header, kind: Format, most_pixels: int) -> bool:
+    """Whether a format cannot hold a picture's alpha channel and need not, since it is opaque, as screenshots' are."""
+    in_the_way = header.transparent and not kind.alpha and header.frames == 1
+    return in_the_way and frames.is_opaque(source.beside, source.open(), most_pixels)
 
 
 def _refuse_what_cannot_fit(path: Path, header: Header, size: Size, kind: Format, available: int) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import glob
+import io
 import os
 import sys
 import warnings
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -50,6 +52,10 @@ class Source:
     def beside(self) -> Path:
         """What it is called, and what lies beside it is called like."""
         return self.path if self.content is None else self.place
+
+    def open(self) -> BinaryIO | None:
+        """What to read in place of the file, if it came through stdin."""
+        return None if self.content is None else io.BytesIO(self.content)
 
 
 class Search:

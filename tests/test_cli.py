@@ -194,6 +194,20 @@ def test_a_transparent_picture_becomes_a_jpeg_on_a_background(tmp_path: Path, mo
         assert np.asarray(result).min() == 255
 
 
+@pytest.mark.parametrize(("mode", "ending"), [("RGBA", "jpg"), ("LA", "bmp")])
+def test_an_alpha_channel_that_hides_nothing_is_left_out(
+    tmp_path: Path, model: Path, photo: np.ndarray, mode: str, ending: str
+) -> None:
+    with_alpha = Image.fromarray(photo[:6, :4]).convert(mode)
+    with_alpha.save(tmp_path / "shot.png")
+    with_alpha.convert(mode[:-1]).save(tmp_path / "plain.png")
+    for name in ("shot", "plain"):
+        options = ("--format", ending, "--model", model, "--precision", "float32")
+        assert in_process("upscale", tmp_path / f"{name}.png", *options)[0] == 0
+    results = [tmp_path / f"{name}_x4.{ending}" for name in ("shot", "plain")]
+    assert results[0].read_bytes() == results[1].read_bytes()
+
+
 def test_a_backend_that_is_not_supported_is_one_sentence(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     code, _, stderr = in_process("upscale", small)

@@ -1,4 +1,4 @@
-"""What is read and written is settled first, without decoding a picture."""
+"""What is read and written is settled first, decoding no picture but for an alpha channel in the way."""
 
 import io
 import os
@@ -246,6 +246,39 @@ def test_stdout_takes_one_picture() -> None:
 
 def test_pixels_count_the_alpha_channel(folder: Path) -> None:
     assert [job.pixels for job in plan(str(folder)).jobs] == [5 * 4 * 2, 6 * 4]
+
+
+@pytest.mark.parametrize("opacity", [255, 254])
+def test_an_alpha_channel_that_a_format_cannot_hold_must_hide_nothing(folder: Path, opacity: int) -> None:
+    shot = Image.new("RGBA", (6, 4), (1, 2, 3, 255))
+    shot.putpixel((5, 3), (1, 2, 3, opacity))
+    shot.save(folder / "shot.png")
+    found = plan("in/shot.png", format="jpeg")
+    if opacity == 255:
+        assert [(job.pixels, job.header.transparent) for job in found.jobs] == [(24, False)]
+        assert plan("in/shot.png").jobs[0].header.transparent
+    else:
+        assert reasons(found) == ["in/shot_x4.jpg: JPEG cannot hold the picture's transparency"]
+
+
+def test_a_damaged_alpha_channel_does_not_stop_the_rest(folder: Path) -> None:
+    Image.effect_noise((64, 64), 90).convert("RGBA").save(folder / "shot.png")
+    whole = (folder / "shot.png").read_bytes()
+    (folder / "shot.png").write_bytes(whole[: len(whole) // 2])
+    found = plan("in/b.png", "in/shot.png", format="jpeg")
+    assert [job.source.name for job in found.jobs] == ["b.png"]
+    assert "truncated" in reasons(found)[0]
+
+
+@pytest.mark.usefixtures("folder")
+def test_memory_that_ends_while_a_picture_is_looked_at_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr("srgan_cli.frames.is_opaque", exhaust)
+    found = plan("in/A.PNG", "in/b.png", format="jpeg", output="out/")
+    assert [job.source.name for job in found.jobs] == ["b.png"]
+    assert reasons(found) == ["in/A.PNG: out of memory"]
 
 
 def test_a_named_output_is_replaced_other_files_only_on_request(folder: Path) -> None:
