@@ -2,7 +2,6 @@
 
 import re
 import struct
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from srgan_cli.formats import Format
 
 IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
 IPTC_RESOURCE = 0x0404
+IPTC_START = b"\x1c"  # of each record
 COMMENT = "Comment"  # a PNG's text that other formats have, too
 NAMES = {
     "icc_profile": "colour profile",
@@ -157,12 +157,9 @@ def _numbers(kind: bytes, *values: float) -> tuple[bytes, bytes]:
 
 def _iptc(image: Image.Image) -> Any:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        value = image.tag_v2.get(TiffImagePlugin.IPTC_NAA_CHUNK)
-        if isinstance(value, tuple):  # Photoshop calls the bytes 32-bit numbers
-            order = "<" if image.tag_v2.prefix == b"II" else ">"
-            with suppress(struct.error):
-                return struct.pack(f"{order}{len(value)}I", *value)
-        return value
+        # As Pillow's own IptcImagePlugin does: Photoshop calls the bytes numbers, of which Pillow gives the first.
+        value = image.tag_v2._tagdata.get(TiffImagePlugin.IPTC_NAA_CHUNK, b"")
+        return value if value.startswith(IPTC_START) else None
     if isinstance(image, PngImagePlugin.PngImageFile):
         return _from_hexadecimal(image.info.get(IPTC_IN_PNG, ""))
     resources = image.info.get("photoshop")

@@ -21,7 +21,7 @@ from srgan_cli.encoding import encode
 from srgan_cli.exif import corrected
 from srgan_cli.formats import FORMATS, format_of
 from srgan_cli.jobs import plan_jobs
-from srgan_cli.metadata import Metadata
+from srgan_cli.metadata import Metadata, iptc_resource
 from srgan_cli.naming import Destination
 from srgan_cli.picture import Picture
 
@@ -299,6 +299,74 @@ def test_a_picture_with_damaged_exif_is_still_a_picture(photo: np.ndarray, tmp_p
         picture = images.read_picture(tmp_path / f"in{suffix}")
         for out in SUFFIXES:
             images.write_picture(picture, tmp_path / f"out{out}")
+
+
+DESCRIBING: dict[int, str | int | bytes] = {
+    0x010E: "A flower", 0x010F: "Kodak", 0x0110: "DC 4", 0x0131: "Editor", 0x0132: "2024:05:06 07:08:09",
+    0x013B: "Ann", 0x013C: "host", 0x8298: "Ann, 2024", 0x4746: 4, 0x4749: 75,
+    0x9C9B: b"T\0", 0x9C9C: b"C\0", 0x9C9D: b"A\0", 0x9C9E: b"K\0", 0x9C9F: b"S\0",
+}  # fmt: skip
+TYPES = {str: ("s", 0), int: ("H", 1), bytes: ("B", 2)}  # tifffile's names, and how many
+
+
+@pytest.mark.parametrize("ending", ["tif", "jpg"])
+def test_what_a_tiff_says_of_its_picture_is_kept(photo: np.ndarray, tmp_path: Path, ending: str) -> None:
+    tags = [(tag, *TYPES[type(value)], value, True) for tag, value in DESCRIBING.items()]
+    tifffile.imwrite(tmp_path / "in.tif", photo, photometric="rgb", metadata=None, software=False, extratags=tags)
+    assert enlarged(tmp_path / "in.tif", tmp_path / f"out.{ending}") == ()
+    with Image.open(tmp_path / f"out.{ending}") as image:
+        kept = dict(image.getexif())
+    assert {tag: kept.get(tag) for tag in DESCRIBING} == DESCRIBING
+
+
+def test_how_a_camera_is_to_be_understood_goes_into_a_tiff(photo: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.IFD.Interop] = {1: "R98"}
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif)
+    for one, other in (("in.jpg", "out.tif"), ("out.tif", "out.webp")):
+        enlarged(tmp_path / one, tmp_path / other)
+        with Image.open(tmp_path / other) as image:
+            assert image.getexif().get_ifd(ExifTags.IFD.Interop) == {1: "R98"}
+
+
+@pytest.mark.parametrize(("unit", "dpi"), [(2, 100), (3, 254), (1, None)])
+def test_resolution_may_be_told_in_centimetres(photo: np.ndarray, tmp_path: Path, unit: int, dpi: int | None) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = 100.0
+    exif[ExifTags.Base.ResolutionUnit] = unit
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.webp", exif=exif)
+    assert images.read_picture(tmp_path / "in.webp").metadata.dpi == (dpi and (dpi, dpi))
+
+
+def test_what_lies_behind_a_thumbnail_stays_where_it_is() -> None:
+    whole = exif_block()
+    thumbnail = whole[whole.index(b"\xff\xd8\xff") :]
+    after = corrected(whole + MAKER_NOTE[::-1], 48, 80)
+    assert after is not None
+    assert after.index(MAKER_NOTE[::-1]) == len(whole)
+    assert not any(after[len(whole) - len(thumbnail) : len(whole)])
+    assert after[: len(whole) - len(thumbnail)] == corrected(whole, 48, 80)
+
+
+def test_sizes_in_xmp_are_put_right_by_their_names() -> None:
+    xmp = b'<rdf:Description tiff:ImageWidth="20" tiff:ImageLength="12" mytiff:ImageWidth="7">'
+    said = Metadata(xmp=xmp).corrected(48, 80).xmp
+    assert said == b'<rdf:Description tiff:ImageWidth="48" tiff:ImageLength="80" mytiff:ImageWidth="7">'
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_iptc_may_be_called_numbers_of_32_bits(photo: np.ndarray, tmp_path: Path, order: Any) -> None:
+    said = IPTC.ljust(16, b"\0")
+    words = [(33723, "I", 4, struct.unpack(order + "4I", said), True)]
+    tifffile.imwrite(tmp_path / "p.tif", photo, byteorder=order, photometric="rgb", metadata=None, extratags=words)
+    assert images.read_picture(tmp_path / "p.tif").metadata.iptc == said
+
+
+@pytest.mark.parametrize("iptc", [b"odd", b"even"])
+def test_photoshop_counts_in_twos(iptc: bytes) -> None:
+    resource = iptc_resource(iptc)
+    assert len(resource) % 2 == 0
+    assert resource[:12] + iptc == b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + resource[12 : 12 + len(iptc)]
 
 
 def test_values_of_wrong_types_are_left_out(photo: np.ndarray, tmp_path: Path) -> None:
