@@ -19,6 +19,21 @@ def test_hidden_colours_are_those_of_the_nearest_visible_pixel() -> None:
     np.testing.assert_array_equal(bleed(Picture(colour, 0 * alpha)), colour)
 
 
+def test_what_shows_a_little_keeps_its_colour() -> None:
+    colour = np.array([[[9], [99], [199]]], np.uint8)
+    alpha = np.array([[[0], [1], [255]]], np.uint8)
+    assert bleed(Picture(colour, alpha)).ravel().tolist() == [99, 99, 199]
+
+
+def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
+    lr = np.array([[10, 10, 10, 50, 90, 90]] * 3, np.uint8)[..., None]
+    low, high = (keep_solid(np.full((6, 12, 1), level, np.uint8), lr)[2, ::2, 0].tolist() for level in (0, 255))
+    assert low == [10, 10, 10, 10, 50, 90]
+    assert high == [10, 10, 50, 90, 90, 90]
+    lr = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
+    assert (keep_solid(np.full((5, 5, 1), 255, np.uint8), lr)[..., 0] == 99).sum() == 9  # corners, too
+
+
 def test_what_is_solid_stays_exactly_so() -> None:
     lr = np.zeros((4, 8, 1), np.uint8)
     lr[:, 4:] = 255

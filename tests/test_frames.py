@@ -549,3 +549,81 @@ def test_a_page_above_the_limit_is_refused_by_its_header(tmp_path: Path) -> None
     small.save(tmp_path / "a.tif", save_all=True, append_images=[large])
     with pytest.raises(SrganError, match=r"has 2,000 pixels, more than the limit of 0\.001 megapixels"):
         frames.read_header(tmp_path / "a.tif", most_pixels=1000)
+
+
+def test_rows_of_a_gif_may_be_stored_interlaced(photo: np.ndarray, tmp_path: Path) -> None:
+    picture = Image.fromarray(photo[:24, :24]).quantize(64)
+    colour = np.asarray(picture.convert("RGB"))
+    for interlace in (0, 1):
+        picture.save(tmp_path / f"{interlace}.gif", interlace=interlace)
+        np.testing.assert_array_equal(images.read_picture(tmp_path / f"{interlace}.gif").colour, colour)
+        (frame,) = frames.read_frames(tmp_path / f"{interlace}.gif")
+        np.testing.assert_array_equal(frame.picture.colour, colour)
+    assert (tmp_path / "0.gif").read_bytes() != (tmp_path / "1.gif").read_bytes()
+
+
+def test_what_is_cleared_behind_the_last_frame_is_never_seen(tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in (9, 99)]
+    for disposal, transparent in (([1, 2], False), ([2, 1], True)):
+        path = save(tmp_path / "p.gif", pictures, duration=50, disposal=disposal)
+        assert frames.read_header(path).transparent == transparent
+
+
+def test_a_gif_draws_a_pixel_or_does_not_and_it_is_said(tmp_path: Path) -> None:
+    alpha = np.array([[0, 127, 128, 255]], np.uint8)[..., None]
+    colour = np.full((1, 4, 3), 99, np.uint8)
+    assert images.write_picture(Picture(colour, alpha), tmp_path / "p.gif") == ("partial transparency",)
+    read = images.read_picture(tmp_path / "p.gif").alpha
+    assert read is not None
+    assert read.ravel().tolist() == [0, 0, 255, 255]
+    assert images.write_picture(Picture(colour, 255 * (alpha // 128)), tmp_path / "p.gif") == ()
+
+
+def chunk_of(path: Path, kind: bytes) -> bytes:
+    """What a WebP, whose lengths are little-endian, has in its first chunk of a kind."""
+    content = path.read_bytes()
+    place = content.index(kind)
+    return content[place + 8 : place + 8 + struct.unpack_from("<I", content, place + 4)[0]]
+
+
+def test_an_animated_webp_has_exif_as_a_still_one_and_the_quality_asked_for(photo: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Kodak"
+    pictures = [Image.fromarray(photo[top : top + 60, :60]) for top in (0, 20)]
+    path = save(tmp_path / "in.png", pictures, duration=50, exif=exif)
+    pictures[0].save(tmp_path / "still.png", exif=exif)
+    for quality in (5, 100):
+        run(path, tmp_path / f"{quality}.webp", quality=quality)
+    run(tmp_path / "still.png", tmp_path / "still.webp")
+    assert chunk_of(tmp_path / "5.webp", b"EXIF") == chunk_of(tmp_path / "still.webp", b"EXIF")
+    assert (tmp_path / "100.webp").stat().st_size > 4 * (tmp_path / "5.webp").stat().st_size
+
+
+def test_equal_pages_keep_what_is_said_of_each(photo: np.ndarray, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as tiff:
+        for dpi in (72, 300):
+            tiff.write(photo[:4, :5], photometric="rgb", resolution=(dpi, dpi), resolutionunit=2, metadata=None)
+    run(tmp_path / "in.tif", tmp_path / "out.tif")
+    read = [frame.picture.metadata.dpi for frame in frames.read_frames(tmp_path / "out.tif")]
+    assert read == [(72, 72), (300, 300)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pages_become_frames_with_the_bits_and_the_alpha_that_any_has(
+    photo: np.ndarray, tmp_path: Path, first: int
+) -> None:
+    grey, clear = photo[:4, :5, 0], np.dstack([photo[:4, :5].astype(np.uint16) * 257, np.full((4, 5), 7, np.uint16)])
+    with tifffile.TiffWriter(tmp_path / "in.tif") as tiff:
+        for number in (first, 1 - first):
+            if number:
+                tiff.write(clear, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+            else:
+                tiff.write(grey, photometric="minisblack", metadata=None)
+    header = frames.read_header(tmp_path / "in.tif")
+    assert (header.transparent, header.sixteen_bits, header.grey) == (True, True, False)
+    run(tmp_path / "in.tif", tmp_path / "out.png")
+    assert (tmp_path / "out.png").read_bytes()[24:26] == bytes([16, 6])  # bits, RGB with alpha
+    shown = displayed(tmp_path / "out.png")
+    np.testing.assert_array_equal(shown[first][..., :3], larger(np.dstack([grey] * 3)))
+    assert (shown[first][..., 3] == 255).all()
+    assert (shown[1 - first][..., 3] == 0).all()  # 7 of 65,535

@@ -89,6 +89,14 @@ def test_colours_multiplied_by_alpha_are_divided(tmp_path: Path) -> None:
     assert np.abs(read[solid].astype(int) - pixels[solid]).max() <= 2
 
 
+def test_divided_colours_end_at_white_and_are_rounded(tmp_path: Path) -> None:
+    stored = np.array([[[9, 9, 9, 0], [50, 99, 100, 100], [200, 0, 1, 3]]], np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", stored, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
+    read = to_array(images.read_picture(tmp_path / "p.tif"))[0]
+    assert read[1:].tolist() == [[32768, 64880, 65535, 100], [65535, 0, 21845, 3]]
+    assert read[0, 3] == 0
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_transparent_colour_becomes_alpha(tmp_path: Path, channels: int) -> None:
     pixels = np.full((4, 4, channels), 300, np.uint16)
