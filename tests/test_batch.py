@@ -228,6 +228,17 @@ def test_who_may_read_a_file_stays_when_it_is_replaced(tmp_path: Path) -> None:
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("scores", 0o640)
 
 
+@pytest.mark.parametrize(("user", "group"), [(1, 0), (0, 1)])
+def test_who_might_read_another_s_file_may_not_read_this_one(tmp_path: Path, user: int, group: int) -> None:
+    path = tmp_path / "scores.json"
+    path.touch()
+    path.chmod(0o600)
+    now = path.stat()
+    before = os.stat_result((0o100666, 0, 0, 1, now.st_uid + user, now.st_gid + group, 0, 0, 0, 0))
+    files._keep_mode(path, before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
     jobs = plan().jobs

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from srgan_cli import degradation
+from srgan_cli import degradation, images
 from srgan_cli.degradation import (
     bicubic,
     blur,
@@ -130,3 +131,28 @@ def test_noise_has_no_mean_and_jpeg_and_rescale_keep_the_scene(photo: np.ndarray
     assert noisy.std() > 0.5
     assert np.abs(jpeg(photo, rng).astype(int) - photo).mean() < 15
     assert abs(rescale(photo, rng).mean() - photo.mean()) < 3
+
+
+def test_noise_is_as_strong_as_asked_for() -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    for seed in range(10):
+        whole, half = (noise(grey, np.random.default_rng(seed), strength).std() for strength in (1.0, 0.5))
+        if half > 2:
+            assert half == pytest.approx(whole / 2, rel=0.15)
+
+
+def test_a_photo_may_be_reduced_by_any_filter(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    last: list[Image.Resampling] = []
+
+    def noted(picture: np.ndarray, height: int, width: int, resample: Image.Resampling) -> np.ndarray:
+        if (height, width) == (4, 4):
+            last.append(resample)
+        return images.resize(picture, height, width, resample)
+
+    monkeypatch.setattr(degradation, "resize", noted)
+    for seed in range(60):
+        degradation.photo(photo[:16, :16], np.random.default_rng(seed))
+    assert min(Counter(last).values()) > 5
+    assert set(last) == {
+        Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS,
+    }  # fmt: skip

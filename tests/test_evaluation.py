@@ -248,3 +248,22 @@ def test_json_keeps_its_schema_and_csv_has_a_line_for_each(folder: Path) -> None
     header, *lines = to_csv(pictures).splitlines()
     assert header == "picture,model,psnr,ssim,lpips,colour_shift"
     assert [line.split(",")[:2] for line in lines] == [["a", "bicubic"], ["a", "perfect"], ["a", "nearest"]]
+
+
+def test_a_colour_shift_is_that_from_lr(folder: Path, photo: np.ndarray) -> None:
+    lr = np.asarray(Image.fromarray(photo[:64, :64] // 2).resize((16, 16), Image.Resampling.BICUBIC)) + 5
+    Image.fromarray(photo[:64, :64] // 2).save(folder / "dark.png")
+    Image.fromarray(lr.astype(np.uint8)).save(folder / "lr.png")
+    pair = Pair("dark", folder / "dark.png", folder / "lr.png")
+    scores = one(pair, perfect=lambda pair, _: images.read_picture(pair.hr), nearest=nearest).scores
+    assert scores["perfect"]["colour_shift"] == pytest.approx(5, abs=0.2)
+    assert scores["nearest"]["colour_shift"] < 0.2
+
+
+def test_pictures_are_compared_as_they_look_on_white(tmp_path: Path, photo: np.ndarray) -> None:
+    alpha = np.full((64, 64, 1), 255, np.uint8)
+    alpha[:, 32:] = 0
+    Image.fromarray(np.dstack([photo[:64, :64], alpha])).save(tmp_path / "a.png")
+    on_white = np.where(alpha, photo[:64, :64], np.uint8(255))
+    result = one(Pair("a", tmp_path / "a.png"), white=lambda *_: Picture(on_white))
+    assert result.scores["white"]["psnr"] == float("inf")

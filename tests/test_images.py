@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from srgan_cli import encoding, formats, frames, images
 from srgan_cli.errors import SrganError
@@ -323,3 +323,10 @@ def test_a_grey_tiff_that_lies_is_turned_whole(tmp_path: Path, photo: np.ndarray
     Image.fromarray(photo[..., 0]).save(tmp_path / "lying.tif", exif=exif)  # uncompressed, which Pillow would map
     upright = images.read_picture(tmp_path / "lying.tif").colour[..., 0]
     np.testing.assert_array_equal(upright, np.rot90(photo[..., 0], -1))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_pillow_image_is_turned_upright(photo: np.ndarray, orientation: int) -> None:
+    image = Image.fromarray(photo[:6, :4])
+    image.getexif()[0x0112] = orientation
+    np.testing.assert_array_equal(images.from_pil(image).colour, np.asarray(ImageOps.exif_transpose(image)))

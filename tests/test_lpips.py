@@ -35,6 +35,13 @@ def test_the_more_it_is_blurred_the_further_away_it_is(lpips: Lpips, photo: np.n
     assert distances[2] == pytest.approx(lpips(blurred[2], photo))
 
 
+def test_it_gives_what_it_gave_when_it_agreed_with_the_authors(lpips: Lpips, photo: np.ndarray) -> None:
+    """For checkouts without the pictures of the test above."""
+    reddish = (photo * np.array([1, 0.8, 0.6])).astype(np.uint8)
+    blurred = images.resize(images.resize(photo, 32, 48), 128, 192)
+    assert [lpips(photo, other) for other in (reddish, blurred)] == pytest.approx([0.0867, 0.5524], abs=1e-3)
+
+
 @pytest.mark.parametrize("side", [17, 18, 19, 20, 33])
 def test_any_size_from_17_on(lpips: Lpips, photo: np.ndarray, side: int) -> None:
     grey = photo[:side, : side + 3, :1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from srgan_cli.metrics import colour_shift, luma, psnr, ssim
+from srgan_cli.metrics import METRICS, colour_shift, luma, mean_scores, psnr, ssim
 
 
 def test_luma_of_black_white_and_red() -> None:
@@ -82,3 +82,24 @@ def test_ssim_by_hand(photo: np.ndarray, seed: int) -> None:
 
 def test_ssim_of_equal_pictures_is_1(photo: np.ndarray) -> None:
     assert ssim(photo, photo, border=0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "column"),
+    [
+        ("psnr", [28.4, 31.834, 31.8311], [("28.40", False), ("31.83", True), ("31.83", True)]),
+        ("lpips", [0.286, 0.1551, 0.0794], [("0.286", False), ("0.155", False), ("0.079", True)]),
+        ("psnr", [math.inf, 30.0], [("\N{INFINITY}", True), ("30.00", False)]),
+        ("colour_shift", [0.2], [("0.20", False)]),
+        ("ssim", [-0.00001, -0.1], [("0.0000", True), ("\N{MINUS SIGN}0.1000", False)]),
+    ],
+)
+def test_the_best_of_several_numbers_stand_out(key: str, values: list[float], column: list[tuple[str, bool]]) -> None:
+    (metric,) = (metric for metric in METRICS if metric.key == key)
+    assert metric.column(values) == column
+
+
+def test_what_stands_for_all_pictures_is_the_mean() -> None:
+    pictures = {name: {"srgan": {"psnr": value}} for name, value in (("a", 1.0), ("b", 2.0), ("c", 9.0))}
+    assert mean_scores(pictures) == {"srgan": {"psnr": 4.0}}
+    assert mean_scores({}) == {}

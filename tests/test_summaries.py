@@ -31,6 +31,7 @@ def test_scalars(read: EventAccumulator) -> None:
 
 def test_sheets_are_png(read: EventAccumulator) -> None:
     (image,) = read.Images("samples")
+    assert image.step == 10
     assert (image.width, image.height) == (192, 128)
     assert image.encoded_image_string.startswith(b"\x89PNG")
 

@@ -29,8 +29,9 @@ from srgan_cli.batches import Batches, Pairs
 from srgan_cli.data import Pictures
 from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
+from srgan_cli.layers import split_by_weight
 from srgan_cli.losses import pixel_loss
-from srgan_cli.metrics import luma, psnr
+from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import (
     SRGAN,
     Generator,
@@ -475,6 +476,30 @@ def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
     assert validation.score(sr, pixel_loss(options))["psnr"] < np.inf
 
 
+def test_scores_are_means_over_the_squares(options: TrainOptions) -> None:
+    options = replace(options, sampling="crop")
+    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    sr = np.roll(validation.hr, 1, axis=2)
+    pairs = [(luma(to_pixels(a)), luma(to_pixels(b))) for a, b in zip(sr, validation.hr, strict=True)]
+    expected = {
+        "psnr": np.mean([psnr(a, b, border=4) for a, b in pairs]),
+        "ssim": np.mean([ssim(a, b, border=4) for a, b in pairs]),
+        "validation": np.mean((sr - validation.hr) ** 2),
+    }
+    assert validation.score(sr, pixel_loss(options)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_spoiled_network_is_not_sound(options: TrainOptions) -> None:
+    networks = Generator(GeneratorConfig(8, 1)), build_discriminator()
+    validation = Validation(replace(options, sampling="crop"), Pictures(options.data, 10**6), networks[0])
+    assert validation.is_sound(*networks, pixel_loss(options))
+    for network in networks:
+        before = network.get_weights()
+        network.set_weights([weight * np.nan for weight in before])
+        assert not validation.is_sound(*networks, pixel_loss(options))
+        network.set_weights(before)
+
+
 def test_networks_take_no_more_room_than_is_looked_for(tmp_path: Path) -> None:
     for network in (Generator(GeneratorConfig(8, 1)), build_discriminator()):
         network.compile(keras.optimizers.Adam())
@@ -520,8 +545,13 @@ def test_half_precision_trains_and_releases_float32(
 
     monkeypatch.setattr(stages, "SRGAN", build)
     options = replace(options, precision=precision, generator_precision=of_generator, average=0.5)
+    options = replace(options, learning_rate=1e-6)  # so that the heaviest channels stay the heaviest
     records, _ = run(options, tmp_path / "run")
     (model,) = trained
+    last = model.generator.get_layer("last")
+    for part, expected in zip(last.parts, split_by_weight(np.array(last.kernel), last.compute_dtype), strict=True):
+        assert part.dtype == expected.dtype
+        np.testing.assert_array_equal(part.channels, expected.channels)
     assert model.generator.get_layer("trunk_conv").compute_dtype == (of_generator or precision)
     assert model.discriminator.get_layer("conv3").compute_dtype == precision
     assert all(np.isfinite(record.values["loss"]) for record in records)

@@ -176,6 +176,23 @@ def test_half_precision_gives_the_same_picture(model: str, photo: np.ndarray, pr
     assert np.abs(difference).max() <= 4
 
 
+@pytest.mark.parametrize(("halo", "expected"), [(None, srgan_cli.DEFAULT_HALO), (0, 0), (100, 40)])
+def test_no_halo_is_larger_than_what_the_network_sees(
+    small_generator: Generator, tmp_path: Path, halo: int | None, expected: int
+) -> None:
+    small_generator.save(tmp_path / "small.keras")
+    mixed = Upscaler(Options(str(tmp_path / "small.keras"), halo=halo, strength=0.5, device="cpu"))
+    assert small_generator.settings.receptive_radius < mixed.receptive_radius == 40  # that of srresnet beside it
+    assert mixed.halo == expected
+
+
+def test_a_picture_that_is_flat_in_one_channel_is_enlarged(photo: np.ndarray) -> None:
+    picture = photo[:8, :8].copy()
+    picture[..., 1] = 99
+    sr = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32")).upscale(Picture(picture)).colour
+    assert sr[..., 0].std() > 1
+
+
 def test_scarce_memory_makes_smaller_windows(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     scarce = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32"))
