@@ -4,6 +4,7 @@ import csv
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,14 +191,21 @@ def discriminator_of(folder: Path) -> list[np.ndarray]:
     return discriminator.get_weights()
 
 
-def test_the_discriminator_learns_alone(options: TrainOptions, tmp_path: Path) -> None:
-    run(replace(options, steps=0), tmp_path / "first")
-    alone = replace(options, start=str(tmp_path / "first"), pretrain_steps=0, steps=0, discriminator_steps=20)
+@pytest.fixture(scope="module")
+def pretrained(options: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has done its first stage, to be left as it is."""
+    folder = tmp_path_factory.mktemp("run") / "pretrained"
+    run(replace(options, steps=0), folder)
+    return folder
+
+
+def test_the_discriminator_learns_alone(options: TrainOptions, pretrained: Path, tmp_path: Path) -> None:
+    alone = replace(options, start=str(pretrained), pretrain_steps=0, steps=0, discriminator_steps=20)
     records, lines = run(replace(alone, batch_norm="frozen"), tmp_path / "alone")
     assert len(lines) == 2  # the first run's has learned nothing, and is no start
     assert {record.stage for record in records} == {"discriminator"}
     assert records[-1].values["d_loss"] < 0.7 * records[0].values["d_loss"]
-    for before, after in zip(weights_of(tmp_path / "first"), weights_of(tmp_path / "alone"), strict=True):
+    for before, after in zip(weights_of(pretrained), weights_of(tmp_path / "alone"), strict=True):
         np.testing.assert_array_equal(before, after)
     for before, after in zip(*(discriminator_of(tmp_path / "alone" / place) for place in (".", "best")), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -250,8 +258,10 @@ def test_a_run_that_was_done_but_for_its_validation_is_validated(
     assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [4]
 
 
-def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(options: TrainOptions, tmp_path: Path) -> None:
-    run(replace(options, steps=0), tmp_path / "run")
+def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(
+    options: TrainOptions, pretrained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pretrained, tmp_path / "run")
     before = weights_of(tmp_path / "run")
     run(replace(options, pretrain_steps=0, learning_rate=0.0), tmp_path / "run")
     for old, new in zip(before, weights_of(tmp_path / "run"), strict=True):
@@ -561,7 +571,7 @@ def test_half_precision_trains_and_releases_float32(
 @pytest.mark.slow
 def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Path) -> None:
     options = replace(
-        options, filters=32, residual_blocks=2, batch_size=8, pretrain_steps=800, steps=0, sampling="resize",
+        options, filters=24, residual_blocks=1, batch_size=8, pretrain_steps=800, steps=0, sampling="resize",
         pixel_loss="l1", learning_rate=7e-4, beta_1=0.9, schedule="cosine", average=0.99,
         report_every=400, sample_every=800, validate_every=800, backup_every="800",
     )  # fmt: skip
@@ -634,8 +644,8 @@ runpy.run_module("srgan_cli", run_name="__main__")
 def test_kill_minus_9_and_resume(options: TrainOptions, tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
     options = replace(
-        options, pretrain_steps=12, discriminator_steps=4, steps=12, pixel_weight=0.1, colour_weight=0.1,
-        report_every=2, backup_every="2", sample_every=12, validate_every=12,  # which take most of the time
+        options, pretrain_steps=6, discriminator_steps=2, steps=6, pixel_weight=0.1, colour_weight=0.1,
+        report_every=1, backup_every="1", sample_every=6, validate_every=6,  # which take most of the time
     )  # fmt: skip
     for name in ("whole", "killed"):
         RunFolder(tmp_path / name).prepare(options)
