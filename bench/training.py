@@ -71,12 +71,12 @@ def ours(weights: str | None) -> Callable[[], None]:
 
 def batches() -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
     """The pictures, resized, as `STEPS` batches."""
-    from srgan_cli.batches import Ahead, Batches, Pairs
+    from srgan_cli.batches import BatchDataset, Batches, Prefetcher
     from srgan_cli.data import Pictures
     from srgan_cli.options import DataOptions
 
     options = DataOptions(str(PICTURES), sampling="resize", hr_size=HR_SIZE, batch_size=BATCH)
-    return Pairs(Ahead(Batches(Pictures(options.data, 2**30), options), options.workers, STEPS), 0, STEPS)
+    return BatchDataset(Prefetcher(Batches(Pictures(options.data, 2**30), options), options.workers, STEPS), 0, STEPS)
 
 
 def run(name: str, weights: str | None, pipe: Connection) -> None:

@@ -74,11 +74,11 @@ class Account:
                 write_stdout(os.fsencode(f"{outcome}\n"))
 
     def close(self) -> bool:
-        """Tell the sum if there is something to add up; whether all went well."""
+        """Tell the totals where they add something; whether nothing failed."""
         done, skipped, failed = (self._counts[key] for key in ("done", "skipped", "failed"))
         parts = [f"{done} to do" if self._dry_run else f"{done} done"]
         parts += [f"{skipped} skipped"] if skipped else []
         parts += [f"{failed} failed"] if failed else []
-        if (self._counts.total() > 1 and len(parts) > 1) or skipped or self._dry_run:
+        if skipped or self._dry_run or (failed and self._counts.total() > 1):
             self.say(", ".join(parts))
         return not failed

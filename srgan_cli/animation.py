@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import putchunk
 
 from srgan_cli import encoding
 from srgan_cli.exif import PREFIX
@@ -67,21 +67,18 @@ def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryI
         if before is None:
             start = next(place for place, (kind, _) in enumerate(chunks) if kind == b"IDAT")
             file.writelines([encoding.PNG_SIGNATURE, *(chunk for _, chunk in chunks[:start])])
-            file.write(_chunk(b"acTL", struct.pack(">2I", header.frames, header.plays)))
+            putchunk(file, b"acTL", struct.pack(">2I", header.frames, header.plays))
             behind = [chunk for kind, chunk in chunks[start:] if kind != b"IDAT"]
         area = part.shape[1], part.shape[0], columns.start, rows.start
         control = struct.pack(">5I2H2B", next(numbers), *area, *_fraction(milliseconds), KEEP, REPLACE)
-        file.write(_chunk(b"fcTL", control))
-        if before is None:
-            file.writelines(_chunk(b"IDAT", piece) for piece in data)
-        else:
-            file.writelines(_chunk(b"fdAT", struct.pack(">I", next(numbers)) + piece) for piece in data)
+        putchunk(file, b"fcTL", control)
+        for piece in data:
+            if before is None:
+                putchunk(file, b"IDAT", piece)
+            else:
+                putchunk(file, b"fdAT", struct.pack(">I", next(numbers)), piece)
         before = pixels
     file.writelines(behind)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _difference(before: np.ndarray | None, pixels: np.ndarray) -> tuple[slice, slice]:

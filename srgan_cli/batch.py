@@ -9,7 +9,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -59,7 +59,7 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
 
 
 class _FullDisks:
-    """Keeps pictures from being computed for disks that have no room for them, as far as others have shown."""
+    """Keeps pictures from being computed for a disk that has run full, where others have shown that they do not fit."""
 
     def __init__(self) -> None:
         self._least: dict[Path, float] = {}  # folder whose disk was full -> bytes that a result's pixel takes or more
@@ -72,11 +72,14 @@ class _FullDisks:
                 self._least[folder] = shutil.disk_usage(folder).free / math.prod(job.sr_size)
 
     def refuse(self, job: Job) -> Outcome | None:
-        """That there is no room, if a picture that takes no more had none."""
+        """A failure, if a result that takes no more bytes a pixel has not fitted."""
         folder = job.target.parent
-        if folder not in self._least or not folder.is_dir():
+        if folder not in self._least:
             return None
-        free = shutil.disk_usage(folder).free
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:  # it is gone
+            return None
         if free > self._least[folder] * math.prod(job.sr_size):
             return None
         hint = "free some space, and do what is missing with --skip-existing"
@@ -96,7 +99,7 @@ def _attempt(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
 
 
 def _done_meanwhile(job: Job) -> Outcome | None:
-    """What came of a job that another program has done, where that is as good."""
+    """`skipped`, if another program has written the result meanwhile and that is as good; else None."""
     if job.existing == "skip" and not job.to_stdout and os.path.lexists(job.target):
         return Outcome(job.source, job.target, skipped=True)
     return None
@@ -145,11 +148,27 @@ def _enlarged(
             sr = replace(before[1], metadata=lr.metadata)
             on_pixels(job.pixels // job.header.frames)
         else:
-            with said_of(job.source):
+            with said_of(job.source), _networks_errors():
                 sr = upscale(lr, on_pixels)
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)
+
+
+@contextmanager
+def _networks_errors() -> Iterator[None]:
+    """Around the network, whose backends raise what would be taken for an error of a disk or an encoder.
+
+    Raises:
+        SrganError: For that; what is about memory passes.
+    """
+    try:
+        yield
+    except (SrganError, MemoryError):
+        raise
+    except Exception as error:
+        hint = "try --device cpu, or --precision float32"
+        raise SrganError(f"the network failed ({reason(error)})", hint) from error
 
 
 def _is_same(one: Picture, other: Picture) -> bool:

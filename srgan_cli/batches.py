@@ -34,7 +34,7 @@ class Batches:
         self._pictures, self._options = pictures, options
 
     def __getitem__(self, step: int) -> Batch:
-        """Make one.
+        """Make the batch of a step.
 
         Raises:
             SrganError: No picture can be used.
@@ -64,7 +64,7 @@ class Batches:
         return np.ascontiguousarray(np.rot90(square, int(rng.integers(4))))
 
 
-class Ahead:
+class Prefetcher:
     """Batches that threads make before they are asked for, from one `fit` to the next.
 
     Keras's own threads end with every `fit`, for which it waits, and begin the next one with batches that were made
@@ -104,7 +104,7 @@ class Ahead:
         self._pool.shutdown(cancel_futures=True)
 
 
-class Pairs(keras.utils.PyDataset):
+class BatchDataset(keras.utils.PyDataset):
     """Some steps' batches for `keras.Model.fit`.
 
     Args:
@@ -117,7 +117,7 @@ class Pairs(keras.utils.PyDataset):
         failure: Why a batch could not be made, since backends wrap what is raised in a thread.
     """
 
-    def __init__(self, ahead: Ahead, first_step: int, stop_step: int) -> None:
+    def __init__(self, ahead: Prefetcher, first_step: int, stop_step: int) -> None:
         super().__init__(workers=1)  # which is none of Keras's
         self._ahead, self._steps = ahead, range(first_step, stop_step)
         self.ready: dict[int, float] = {}

@@ -55,7 +55,7 @@ def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
 
 
 def open_missing_streams() -> None:
-    """Stand something in for stdin, stdout and stderr where the shell has closed them, for which Python has None."""
+    """Open the null device as stdin, stdout or stderr where the shell has closed it, so that Python has None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for as long as the program runs)
@@ -68,10 +68,8 @@ def loading() -> Iterator[None]:
     An exception in the midst of an import gets lost in C++ or comes out as another.
 
     Raises:
-        UsageError: It would be of a library that the program cannot compute with.
+        UsageError: `KERAS_BACKEND` names a library that the program cannot compute with.
     """
-    from srgan_cli import console
-
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if backend not in BACKENDS:
         raise UsageError(f"KERAS_BACKEND is {backend!r}", f"set it to {' or '.join(BACKENDS)}, or unset it")
@@ -84,10 +82,28 @@ def loading() -> Iterator[None]:
         os._exit(130)
 
     try:
-        with _handled_by(end, signal.SIGINT, signal.SIGTERM), console.native_stderr_closed():
+        with _handled_by(end, signal.SIGINT, signal.SIGTERM), native_stderr_silenced():
             yield
     finally:
         os.close(stderr)
+
+
+@contextmanager
+def native_stderr_silenced() -> Iterator[None]:
+    """Hide what C++ libraries write to stderr meanwhile.
+
+    TensorFlow announces its CPU features and missing GPU drivers there, and no variable of its own turns that off.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def upscale(
         str | None, typer.Option(help="png, jpeg, webp, tiff, bmp, avif or gif.", show_default="the input's")
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", show_default="95; of AVIF, 90")
+        int | None, typer.Option(min=1, max=100, help="For JPEG, WebP and AVIF.", show_default="95; of AVIF, 90")
     ] = None,
     scale: Annotated[float | None, typer.Option(help="Times as large; any number above 1.", show_default="4")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Or a width in pixels.", show_default=False)] = None,
@@ -178,7 +178,7 @@ def upscale(
 
 
 @app.command()
-@one_parameter_per_field(TrainOptions, short={"data": "-d"})
+@one_parameter_per_field(TrainOptions)
 def train(
     output: Annotated[
         Path | None,
@@ -232,13 +232,13 @@ def evaluate(
     lr_data: Annotated[
         Path | None,
         _path_option(
-            help="Of the same pictures four times smaller (LR), by name.",
+            help="The folder of the same pictures four times smaller (LR), matched by name.",
             show_default="made by bicubic",
         ),
     ] = None,
     model: Annotated[
         list[str],
-        typer.Option(help="Weights as in upscale, or a folder of SR pictures made elsewhere; may be given often."),
+        typer.Option(help="Weights as in upscale, or a folder of SR pictures made elsewhere; may be repeated."),
     ] = [DEFAULT_MODEL],  # noqa: B006 (Typer copies it)
     channel: Annotated[Literal["y", "rgb"], typer.Option(help="What PSNR and SSIM compare: luma, or colours.")] = "y",
     border: Annotated[int, typer.Option(min=0, help="Pixels at each edge that PSNR and SSIM leave out.")] = 4,

@@ -5,7 +5,6 @@ All but the table of an evaluation goes to stderr.
 
 import io
 import math
-import os
 import re
 import sys
 import traceback
@@ -34,6 +33,15 @@ from srgan_cli.options import TrainOptions
 if TYPE_CHECKING:
     from srgan_cli.metrics import Metric, Scores
     from srgan_cli.runs import Record
+
+FALLING = ("loss", "content")  # what a run that goes well shows
+HEALTHY = {
+    "adversarial": (0.1, 5.0),
+    "d_loss": (0.02, 0.3),
+    "d_hr": (0.4, 1.0),
+    "d_sr": (0.0, 0.6),
+    "wait_share": (0.0, 0.1),
+}
 
 
 def say(message: str, style: str = "") -> None:
@@ -71,16 +79,6 @@ def progress(total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]
             bar.advance(task, amount)
 
         yield advance
-
-
-FALLING = ("loss", "content")  # what a run that goes well shows
-HEALTHY = {
-    "adversarial": (0.1, 5.0),
-    "d_loss": (0.02, 0.3),
-    "d_hr": (0.4, 1.0),
-    "d_sr": (0.0, 0.6),
-    "wait_share": (0.0, 0.1),
-}
 
 
 @contextmanager
@@ -149,21 +147,3 @@ def show_scores(
             numbers = (Text(text, style="bold" if best else "") for text, best in cells)
             table.add_row(Text("" if row else _printable(name)), Text(_printable(model)), *numbers)
     Console(stderr=not on_stdout, highlight=False).print(table)
-
-
-@contextmanager
-def native_stderr_closed() -> Iterator[None]:
-    """Keep what C++ libraries write to stderr while they load from the user.
-
-    TensorFlow announces its CPU features and missing GPU drivers there, and no variable of its own turns that off.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -77,10 +77,11 @@ class Pictures:
         return pixels
 
     def _keep(self, name: str, pixels: np.ndarray) -> None:
+        size = pixels.nbytes if pixels.strides[-1] else pixels.nbytes // 3  # grey is one channel, seen three times
         with self._lock:
-            if name not in self._cache and pixels.nbytes <= self._free_bytes:
+            if name not in self._cache and size <= self._free_bytes:
                 self._cache[name] = pixels
-                self._free_bytes -= pixels.nbytes
+                self._free_bytes -= size
 
 
 def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[str], Picture]]:
@@ -123,6 +124,8 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
             raise SrganError(f"{path}: {name} is larger than {LARGEST_MEMBER // 2**20} MiB")
         try:
             content = archive.read(members[name])
+        except MemoryError as error:
+            raise OutOfMemoryError(f"{path}: {name}") from error
         except Exception as error:  # a damaged or encrypted member: zlib, zipfile and struct each have their own
             raise SrganError(f"{path}: {name} cannot be read ({reason(error)})", "download it again") from error
         return images.read_picture(Path(name), io.BytesIO(content))
@@ -144,7 +147,7 @@ def choose_sampling(pictures: Pictures, hr_size: int) -> Sampling:
 
 
 def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
-    """The sampling that was chosen, or one that suits the pictures; it is said."""
+    """The sampling of the options, or one that suits the pictures; `say` is told which."""
     sampling = options.sampling or choose_sampling(pictures, options.hr_size)
     how = "random crops of" if sampling == "crop" else "each resized to"
     say(f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {sampling})")

@@ -69,12 +69,10 @@ def _gpu_has_float16() -> bool:
 
         capability = str(getattr(jax.devices()[0], "compute_capability", "0"))  # of an AMD GPU it is a name
         return capability[:1].isdecimal() and float(capability) >= 7
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    import tensorflow as tf
 
-        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-        return bool(details.get("compute_capability", (0, 0)) >= (7, 0))
-    return False
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return bool(details.get("compute_capability", (0, 0)) >= (7, 0))
 
 
 @contextmanager

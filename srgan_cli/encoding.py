@@ -137,7 +137,8 @@ def chunks(png: bytes | bytearray) -> Iterator[tuple[bytes, bytes]]:
 def write_tiff(pages: Iterable[tuple[np.ndarray, Metadata]], file: BinaryIO) -> None:
     """Write a page behind the other, each when it comes.
 
-    Little-endian, in deflated strips of differences; Pillow's own writer has no 16-bit colour and loses EXIF.
+    Little-endian, in deflated strips of differences. Pillow's own writer has no 16-bit colour and loses EXIF, which
+    tifffile does not write at all.
 
     Args:
         pages: Pixels as `encode` takes them, and what is said of them.

@@ -19,14 +19,15 @@ class SrganError(Exception):
 
 
 class OutOfMemoryError(SrganError):
-    """There is too little memory for something, which says nothing against it.
+    """Memory ran out; what it ran out for may be fine.
 
     Args:
         what: Such as a file.
+        hint: What to do next.
     """
 
-    def __init__(self, what: object) -> None:
-        super().__init__(f"{what}: out of memory", "close other programs, or make it smaller")
+    def __init__(self, what: object, hint: str = "close other programs, or make it smaller") -> None:
+        super().__init__(f"{what}: out of memory", hint)
 
 
 class UsageError(SrganError):
@@ -35,7 +36,7 @@ class UsageError(SrganError):
 
 @contextmanager
 def said_of(what: object, kind: type[SrganError] = SrganError) -> Iterator[None]:
-    """Put in front of errors, or of one kind of them, what they are about."""
+    """Prefix errors raised inside, or one kind of them, with what they are about."""
     try:
         yield
     except kind as error:

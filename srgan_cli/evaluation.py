@@ -1,6 +1,5 @@
-"""Pairs of pictures -> scores, for any number of models beside bicubic interpolation."""
+"""BatchDataset of pictures -> scores, for any number of models beside bicubic interpolation."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from srgan_cli import SCALE, images
 from srgan_cli.alpha import flatten
 from srgan_cli.degradation import bicubic
 from srgan_cli.device import is_out_of_memory
-from srgan_cli.errors import SrganError, said_of
+from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
 from srgan_cli.lpips import LEAST_SIDE, Lpips
 from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim
 from srgan_cli.pairs import Pair, match_names
@@ -66,7 +65,7 @@ class Protocol:
 
 
 def origin_of_lr(folder: Path | None) -> str:
-    """How LR came about, in words, if it lies in this folder; None if it is made from HR."""
+    """How LR came about, in words: from this folder, or, if that is None, made from HR."""
     return f"given ({folder.resolve().name})" if folder else MADE
 
 
@@ -96,7 +95,7 @@ class Result:
 
 
 def load_models(options: Sequence[Options], pairs: Sequence[Pair]) -> dict[str, Model]:
-    """What enlarges: by the name that it was asked for.
+    """The name as given on the command line -> the model.
 
     Args:
         options: One for each model; its `model` may also be a folder of SR pictures that another program made.
@@ -154,16 +153,16 @@ def evaluate(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            yield Failure(pair.hr, SrganError(f"{pair.hr}: there is not enough memory", "leave it out, or --no-lpips"))
+            yield Failure(pair.hr, OutOfMemoryError(pair.hr, "leave it out, or --no-lpips"))
 
 
 def _read_ahead(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Callable[[], tuple[np.ndarray, Picture]]]]:
     with ThreadPoolExecutor(max_workers=1) as pool:
-        reading = deque((pair, pool.submit(_read, pair)) for pair in pairs[:1])
-        for following in [*pairs[1:], None]:
+        reading = [pool.submit(_read, pair) for pair in pairs[:1]]
+        for pair, following in zip(pairs, [*pairs[1:], None], strict=True):
+            future = reading.pop()
             if following:
-                reading.append((following, pool.submit(_read, following)))
-            pair, future = reading.popleft()
+                reading.append(pool.submit(_read, following))
             yield pair, future.result
 
 

@@ -94,10 +94,15 @@ def remove_stale(folder: Path) -> None:
     """Delete what programs that were killed while they wrote have left in a folder."""
     with suppress(OSError):
         for path in folder.glob(".srgan-*"):
-            match = re.match(r"\.srgan-(\w*)-(\d+)-[0-9a-f]{12}-", path.name)
-            old = time.time() - path.stat().st_mtime > STALE_AFTER
-            if match and (old or (match[1] == _host() and not _is_running(int(match[2])))):
-                path.unlink()
+            _remove_if_stale(path)
+
+
+def _remove_if_stale(path: Path) -> None:
+    with suppress(OSError):  # such as of a file that has just got its name
+        match = re.match(r"\.srgan-(\w*)-(\d+)-[0-9a-f]{12}-", path.name)
+        old = time.time() - path.stat().st_mtime > STALE_AFTER
+        if match and (old or (match[1] == _host() and not _is_running(int(match[2])))):
+            path.unlink()
 
 
 def _host() -> str:
@@ -141,7 +146,7 @@ def write_stdout(content: bytes) -> None:
 
 
 def write_text(path: Path | None, text: str) -> None:
-    """Write a text to a file or stdout, if to anywhere.
+    """Write a text to a file or to stdout; nowhere if `path` is None.
 
     Raises:
         SrganError: It cannot be written.
@@ -154,7 +159,7 @@ def write_text(path: Path | None, text: str) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Find out before any computing whether files can be written to a folder, which is made if need be.
+    """Find out before any computing whether files can be written to a folder, or it can be made; nothing is made yet.
 
     Raises:
         SrganError: They cannot.

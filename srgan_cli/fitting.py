@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from srgan_cli.batches import Pairs
+from srgan_cli.batches import BatchDataset
 from srgan_cli.device import batches_ahead
 from srgan_cli.errors import SrganError
 from srgan_cli.options import Stage
@@ -16,8 +16,8 @@ from srgan_cli.options import Stage
 LONGEST_STEP = 60.0  # seconds; where one takes longer, two may be under way
 
 
-def fit(model: keras.Model, pairs: Pairs, watch: "Watch") -> dict[str, list[float]]:
-    """`keras.Model.fit`: the history of its means.
+def fit(model: keras.Model, pairs: BatchDataset, watch: "Watch") -> dict[str, list[float]]:
+    """Run `keras.Model.fit` once; name of each mean -> its values.
 
     Raises:
         SrganError: There are no pictures that can be used.
@@ -43,11 +43,16 @@ class Watch(keras.callbacks.Callback):
 
     On JAX, Keras calls `on_train_batch_end` in a thread that waits for the step, if `async_safe` allows it, so that the
     next one can be handed over meanwhile.
+
+    Attributes:
+        steps: How many have been done.
+        waited: Seconds that data was waited for.
+        broken_at: The first step, from 1, whose loss is no number; 0 if there is none.
     """
 
     async_safe = True
 
-    def __init__(self, pairs: Pairs, stop: Callable[[], bool]) -> None:
+    def __init__(self, pairs: BatchDataset, stop: Callable[[], bool]) -> None:
         super().__init__()
         self._pairs, self._stop = pairs, stop
         self._ahead = batches_ahead()

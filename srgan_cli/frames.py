@@ -158,17 +158,17 @@ def _seek(image: ImageFile.ImageFile, number: int) -> None:
 
 def _numbers(image: ImageFile.ImageFile) -> Sequence[int]:
     """Which of Pillow's frames are meant."""
-    count = count_frames(image)
-    if count > MOST_FRAMES:
-        raise SrganError(f"has {count:,} frames or pages, more than the limit of {MOST_FRAMES:,}", DAMAGED)
-    if count == 1:
+    total = count_frames(image)
+    if total > MOST_FRAMES:
+        raise SrganError(f"has {total:,} frames or pages, more than the limit of {MOST_FRAMES:,}", DAMAGED)
+    if total == 1:
         return [image.tell()]  # which is not the first of a HEIC file's if another is its primary one
     if isinstance(image, PngImagePlugin.PngImageFile) and image.default_image:
-        return range(1, count)  # the first stands in where animations are not known
+        return range(1, total)  # the first stands in where animations are not known
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return range(count)
+        return range(total)
     sizes = {}  # of the pages that are no thumbnails
-    for number in range(count):
+    for number in range(total):
         _seek(image, number)
         if number == 0 or not is_reduced(image):
             sizes[number] = image.width * image.height

@@ -18,7 +18,7 @@ from srgan_cli.metadata import Metadata
 from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_several, without_pixels
 from srgan_cli.picture import Picture, from_array, map_planes, to_array, to_pixels, to_tensor
 
-LYING = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
+SIDEWAYS = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 
 
 def resize(
@@ -32,8 +32,8 @@ def header_of(image: ImageFile.ImageFile) -> Header:
     """Size and kind of an opened picture, at its present frame or page, without decoding it."""
     deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
     # Pillow turns TIFFs, and what it says of their size, by itself.
-    lying = image.format != "TIFF" and orientation(without_pixels(image)) >= LYING
-    width, height = image.size[::-1] if lying else image.size
+    sideways = image.format != "TIFF" and orientation(without_pixels(image)) >= SIDEWAYS
+    width, height = image.size[::-1] if sideways else image.size
     grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
     return Header(width, height, image.has_transparency_data, deep, grey)
 
@@ -96,7 +96,7 @@ def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Pictur
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels as EXIF's orientation says they are to be seen."""
-    if orientation >= LYING:
+    if orientation >= SIDEWAYS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

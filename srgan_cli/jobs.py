@@ -22,6 +22,7 @@ from srgan_cli.sources import Search, Source
 NAMED = 10  # clashes
 WHITE = (255, 255, 255)
 Existing = Literal["refuse", "overwrite", "skip"]
+Work = list[tuple[Source, Path]]
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class Job:
     Attributes:
         source: The file to read; `-` is stdin.
         target: The file to write; only a format if `to_stdout`.
-        lr_size: Width and height in pixels, of the first frame or page.
-        sr_size: Of the result, likewise.
+        sr_size: Width and height of the result in pixels; of the first frame or page.
         pixels: LR pixels to compute: those of all frames, twice that with an alpha channel.
         header: What else is known of it, `finish` applied.
         memory: Bytes that the program takes at most, as estimated.
@@ -62,7 +62,6 @@ class Job:
 
     source: Path
     target: Path
-    lr_size: tuple[int, int]
     sr_size: tuple[int, int]
     pixels: int
     header: Header
@@ -73,6 +72,11 @@ class Job:
     finish: Finish = AS_IT_IS
     most_pixels: int = MOST_PIXELS
     existing: Existing = "refuse"
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        """Width and height of the picture in pixels; of the first frame or page."""
+        return self.header.width, self.header.height
 
     @property
     def place(self) -> Path:
@@ -138,9 +142,6 @@ def plan_jobs(
     _refuse_clashes(work)
     jobs, settled = _checked(work, targets, destination, existing, limits)
     return Plan(jobs, search.failures + settled, dict(search.passed_over))
-
-
-Work = list[tuple[Source, Path]]
 
 
 def _without_results(sources: Sequence[Source], targets: Targets, destination: Destination) -> Work:
@@ -234,7 +235,6 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     return Job(
         source.path,
         target,
-        (header.width, header.height),
         (width, height),
         sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent),
         header,

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from srgan_cli.device import choose_device, computing_in
-from srgan_cli.errors import SrganError
+from srgan_cli.device import choose_device, computing_in, is_out_of_memory
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.picture import to_tensor
 
@@ -48,6 +48,8 @@ class Lpips:
                     layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])
             self._heads = [arrays[f"lin{n}.model.1.weight"].reshape(-1) for n in range(1 + len(TAPPED_AFTER))]
         except Exception as error:  # NumPy has no name for all that can be wrong with a file
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(weights) from error
             raise SrganError(
                 f"{weights}: not the weights of LPIPS with SqueezeNet ({reason(error)})",
                 "install srgan again, or add --no-lpips",

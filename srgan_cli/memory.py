@@ -86,7 +86,7 @@ def _per_encoded_pixel(header: Header, kind: Format) -> int:
 def available(root: Path = Path("/")) -> int | None:
     """Bytes that this process can still have, swap included; None where the system does not tell.
 
-    Linux tells it of the machine, and of the limits (cgroups) that containers and batch systems set on it. psutil knows
+    Linux tells it for the machine and for the limits (cgroups) that containers and batch systems set. psutil knows
     other systems, too, but no cgroups, without which the number in a container is that of the whole machine.
 
     Args:

@@ -17,8 +17,8 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
-from srgan_cli.device import computing_in
-from srgan_cli.errors import SrganError
+from srgan_cli.device import computing_in, is_out_of_memory
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.losses import Loss, ReplicaLoss
@@ -150,6 +150,8 @@ def load_generator(path: Path) -> Generator:
     except FileNotFoundError:
         raise SrganError(f"{path}: there is no such file", "pass --model a name or a .keras file") from None
     except Exception as error:  # zip, JSON, HDF5 and Keras each have their own ways to report a damaged file
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(path) from error
         raise SrganError(
             f"{path}: not the weights of a generator, or damaged ({reason(error)})",
             "use a generator.keras written by `srgan train`, or download it again",
@@ -166,6 +168,8 @@ def load_discriminator(discriminator: keras.Model, path: Path) -> None:
     try:
         discriminator.load_weights(path)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(path) from error
         hint = "take it away to start with a new discriminator"
         raise SrganError(f"{path}: not the weights of a discriminator, or damaged ({reason(error)})", hint) from error
 

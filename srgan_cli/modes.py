@@ -83,13 +83,14 @@ def _bits(image: Image.Image) -> int:
 
 
 def _is_grey_palette(image: Image.Image) -> bool:
-    if image.mode not in ("P", "PA") or image.info.get("icc_profile", b"")[16:20] == b"RGB ":
+    profile = image.info.get("icc_profile") or b""  # Pillow has None for a damaged one
+    if image.mode not in ("P", "PA") or profile[16:20] == b"RGB ":
         return False
     used = np.unique(np.asarray(image.getchannel(0)))
     palette = image.getpalette("RGB")
     if palette is None:
         return False
-    colours = np.resize(np.array(palette, np.uint8), (len(palette) // 3, 3))
+    colours = np.array(palette, np.uint8).reshape(-1, 3)
     colours = colours[used[used < len(colours)]]
     return bool((colours == colours[:, :1]).all())
 

@@ -23,7 +23,7 @@ class Destination:
 
     Attributes:
         output: A file, a folder, or `-` for stdout; None for beside each input, and for stdout if that is stdin.
-        suffix: Put behind each name; None for `_x4` beside inputs and nothing elsewhere.
+        suffix: Put behind each name; None for that of the size, such as `_x4`, beside inputs and nothing elsewhere.
         format: A format's name or ending; None for that of the input, JPEG for HEIC.
         quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What is done with every picture beside enlarging it.

@@ -125,9 +125,9 @@ def _explain(path: Path, file: BinaryIO | None) -> None:
 
 
 def without_pixels(image: Image.Image) -> Image.Image:
-    """An opened picture to ask for metadata, for which Pillow would decode a PNG, since some may lie behind the pixels.
+    """The picture to read metadata from: the opened one, but a PNG anew and without its pixels.
 
-    Of a damaged one, it is the same.
+    Pillow would decode those first, since metadata may lie behind them. A damaged PNG is returned as it is.
     """
     if not isinstance(image, PngImagePlugin.PngImageFile) or not image.fp:
         return image

@@ -36,25 +36,26 @@ def flag(name: str) -> str:
     return "--from" if name == "start" else f"--{name.replace('_', '-')}"
 
 
-def option(default: Any, about: str, least: float | None = None) -> Any:
+def option(default: Any, about: str, least: float | None = None, short: str | None = None) -> Any:
     """A field of an options class.
 
     Args:
         default: None where something is found out or left out.
         about: One sentence for people.
         least: The smallest number that is accepted.
+        short: Another name on the command line, such as `-d`.
     """
-    return field(default=default, metadata={"about": about, "least": least})
+    return field(default=default, metadata={"about": about, "least": least, "short": short})
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """Which pictures become which batches; each field's sentence is beside it."""
 
-    data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.")
-    sampling: Sampling | None = option(None, "Whole pictures resized, or random crops; else by the pictures' size.")
+    data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.", short="-d")
+    sampling: Sampling | None = option(None, "Resize whole pictures, or take random crops; else what suits their size.")
     hr_size: int = option(256, "Side of the HR squares in pixels, a multiple of 16.", 2 * HR_MULTIPLE)
-    batch_size: int = option(1, "Pairs a step.", 1)
+    batch_size: int = option(1, "BatchDataset a step.", 1)
     degradation: Degradation = option("bicubic", "How LR is made: clean, or like pictures from the real world.")
     seed: int = option(0, "What all randomness is derived from.", 0)
     cache: float = option(4.0, "Gigabytes of memory for decoded pictures.", 0)
@@ -78,14 +79,14 @@ class TrainOptions(DataOptions):
     vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "What --content-loss vgg compares.")
     adversarial_weight: float = option(1e-3, "Weight of the adversarial loss; the content loss has 1.", 0)
     pixel_weight: float = option(0.0, "Weight of the pixels' mean absolute error in the second stage.", 0)
-    colour_weight: float = option(0.0, "Weight of the error of the mean colours of 4x4 pixels there.", 0)
-    learning_rate: float = option(2e-4, "Adam's; its highest if it changes.", 0)
+    colour_weight: float = option(0.0, "Weight of the error of mean colours of 4x4 pixels in the second stage.", 0)
+    learning_rate: float = option(2e-4, "Adam's learning rate; the highest if it changes.", 0)
     schedule: Literal["constant", "cosine", "steps"] = option(
         "constant", "The learning rate in a stage: cosine falls to a hundredth, steps to a tenth at half."
     )
     warmup_steps: int = option(0, "Steps at the start of a stage in which the learning rate rises from 0.", 0)
     beta_1: float = option(0.5, "Adam's beta_1, below 1.", 0)
-    clip_norm: float | None = option(None, "Longest gradient of a variable that is let through.", 0)
+    clip_norm: float | None = option(None, "Shorten each variable's gradient to this length at most; 0: never.", 0)
     average: float = option(0.0, "Momentum of the average of the weights that is released, below 1; 0: none.", 0)
     batch_norm: Literal["train", "frozen"] = option(
         "train", "The generator's batch norms: trained, or left as they are."

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -54,14 +54,11 @@ class Outputs:
                     raise UsageError(f"--{name} {path}: has another ending", f"end it in {ENDINGS[name][0]}")
 
 
-def one_parameter_per_field(
-    options: type, short: Mapping[str, str]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def one_parameter_per_field(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: replace the `**given` of a command by one option per field, None where it is not given.
 
     Args:
         options: A dataclass whose fields are made by `options.option`.
-        short: Field -> a short form, such as `-d`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -69,9 +66,8 @@ def one_parameter_per_field(
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = []
         for field in fields(options):
-            names = [flag(field.name), *([short[field.name]] if field.name in short else [])]
             (kind,) = choices(kinds[field.name])
-            annotation: Any = Annotated[kind | None, _as_option(field, names)]
+            annotation: Any = Annotated[kind | None, _as_option(field)]
             made.append(
                 inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
             )
@@ -83,7 +79,8 @@ def one_parameter_per_field(
     return decorate
 
 
-def _as_option(field: "Field[Any]", names: list[str]) -> Any:
-    about, least = field.metadata["about"], field.metadata["least"]
+def _as_option(field: "Field[Any]") -> Any:
+    about, least, short = (field.metadata[key] for key in ("about", "least", "short"))
+    names = filter(None, (flag(field.name), short))
     default = f" [{field.default}]" if field.default not in (None, "") else ""
     return typer.Option(*names, help=about + default.replace("[", "\\["), min=least, show_default=False)

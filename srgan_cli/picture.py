@@ -1,4 +1,4 @@
-"""A decoded picture, of integers; `to_tensor` and `to_pixels` alone make the network's numbers of them and back."""
+"""A decoded picture of integers; only `to_tensor` and `to_pixels` convert between them and the network's floats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

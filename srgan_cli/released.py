@@ -8,7 +8,7 @@ from srgan_cli.errors import SrganError
 def find_weights(model: str) -> Path:
     """The `.keras` file for a name of released weights, a file or a run folder.
 
-    A released name is one even where a file or folder is called so, which is meant as `./NAME`.
+    A released name wins over a file or folder of that name; `./NAME` stands for those.
 
     Raises:
         SrganError: There is none.

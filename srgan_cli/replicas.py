@@ -19,7 +19,7 @@ class Replicas:
     Attributes:
         synchronized: How many share their gradients by themselves (TensorFlow's strategies); 1 otherwise.
         machines: How many machines they are on.
-        agree: Given what this machine would do, whether any would; all have to ask at the same time.
+        agree: Whether any machine votes True; all must call it at the same point.
     """
 
     synchronized: int = 1
@@ -60,7 +60,7 @@ def _tensorflow_strategy(batch_size: int, say: Callable[[str], None]) -> Any:
     import tensorflow as tf
 
     class Workers(tf.distribute.MultiWorkerMirroredStrategy):
-        """Keras has it reduce pairs, and scalars along an axis, which it cannot by itself (Keras issue 20329)."""
+        """Reduces pairs, and scalars despite an axis, as Keras asks and it cannot by itself (Keras issue 20329)."""
 
         def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
             def reduce_tensor(part: Any) -> Any:
@@ -102,6 +102,8 @@ def _any_of(strategy: Any) -> Callable[[bool], bool]:
 def _machines() -> list[str]:
     """The addresses of the machines that `TF_CONFIG` names; none if it is not set."""
     cluster = _tf_config().get("cluster", {})
+    if not isinstance(cluster, dict):
+        raise UsageError(f"TF_CONFIG's cluster is {cluster!r}", "set it as TensorFlow's guide says, or unset it")
     return [address for kind in ("chief", "worker") for address in cluster.get(kind, [])]
 
 

@@ -30,7 +30,7 @@ COLUMNS = ("stage", "step", "learning_rate", "images_per_second", "wait_share", 
 
 @dataclass(frozen=True)
 class Record:
-    """A report.
+    """What is reported of an interval of steps.
 
     Attributes:
         stage: `pretrain`, `discriminator` or `adversarial`.

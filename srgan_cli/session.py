@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from srgan_cli.batches import Ahead, Batches
+from srgan_cli.batches import Batches, Prefetcher
 from srgan_cli.data import Pictures, settle_sampling
 from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
@@ -46,11 +46,11 @@ class Session:
         run: As given; so are `listener` and `replicas`.
         options: With what was found out: how pictures become squares, and the size of the generator.
         pictures: To train on.
-        generator: Trained.
-        discriminator: Trained.
+        generator: The one that is being trained.
+        discriminator: Likewise.
         validation: What is released, on fixed squares.
         losses: Of the stages.
-        batches: To train on; to be closed.
+        prefetcher: Makes the batches; to be closed.
 
     Raises:
         SrganError: The pictures or the weights cannot be used.
@@ -58,7 +58,7 @@ class Session:
 
     def __init__(self, options: TrainOptions, run: RunFolder, listener: Listener, replicas: Replicas) -> None:
         self.run, self.listener, self.replicas = run, listener, replicas
-        self.pictures = Pictures(options.data, int(options.cache * 2**30))
+        self.pictures = Pictures(options.data, int(options.cache * 1e9))
         self._named: set[str] = set()
         options = replace(options, sampling=settle_sampling(options, self.pictures, listener.line))
         # First, since it draws random seeds, and loading another generator, which is left out on resume, draws more.
@@ -77,7 +77,9 @@ class Session:
         self.validation = Validation(options, self.pictures, self.generator)
         self.name_unusable()
         self.losses = stage_losses(options)
-        self.batches = Ahead(Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES)))
+        self.prefetcher = Prefetcher(
+            Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES))
+        )
 
     def _start_discriminator(self) -> None:
         """Take over that of the run that was started from, as long as there are no backups of one."""

@@ -143,8 +143,9 @@ class Search:
 
     def _add_all(self, path: Path, root: Path, files: Iterator[Path], if_none: str) -> None:
         """Add the pictures among files that were found below a folder."""
+        failed_before = len(self.failures)
         sources = [source for file in files if (source := self._recognised(file, root))]
-        if not sources:
+        if not sources and len(self.failures) == failed_before:
             inner = path.is_dir() and not self._recursive and any(entry.is_dir() for entry in path.iterdir())
             self._fail(path, if_none, "add --recursive for the folders inside" if inner else "check the path")
         for source in sources:

@@ -8,13 +8,14 @@ import math
 import time
 import warnings
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 from PIL import Image
 
-from srgan_cli.batches import Pairs
+from srgan_cli.batches import BatchDataset
 from srgan_cli.device import choose_device, computing_in, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.files import quoted, reason
@@ -54,7 +55,7 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
             more = f" and {replicas.synchronized - 1} more" if replicas.synchronized > 1 else ""
             listener.line(f"training on {choose_device('auto')}{more} in {options.precision}")
             session = Session(options, run, listener, replicas)
-            with closing(session.batches):
+            with closing(session.prefetcher):
                 return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))
     except Exception as error:
         if is_out_of_memory(error):
@@ -75,7 +76,7 @@ class _StageRun:
     """One stage, from its newest backup to its end."""
 
     def __init__(self, session: Session, stage: Stage) -> None:
-        self._session, self._stage, self._content = session, stage, session.losses[stage]
+        self._session, self._stage, self._loss = session, stage, session.losses[stage]
         self._options, self._run = session.options, session.run
         self._steps = self._options.steps_of(stage)
         self._steps_before = sum(self._options.steps_of(before) for before in STAGES[: STAGES.index(stage)])
@@ -114,7 +115,7 @@ class _StageRun:
 
     def _build(self) -> keras.Model:
         session = self._session
-        model = build_stage(self._stage, self._options, session.generator, session.discriminator, self._content)
+        model = build_stage(self._stage, self._options, session.generator, session.discriminator, self._loss)
         if self._stage == "pretrain":
             # Else Keras builds its loss in the first `fit` with a batch that, on JAX, it then puts behind the others.
             hr = session.validation.hr[:1]
@@ -139,7 +140,9 @@ class _StageRun:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message="Skipping variable loading")
                 self._model.load_weights(backup.path)
-        except Exception as error:  # noqa: BLE001 (HDF5 and Keras each report a damaged file in their own ways)
+        except Exception as error:  # HDF5 and Keras each report a damaged file in their own ways
+            if is_out_of_memory(error):
+                raise
             line(f"{backup.path} cannot be read ({reason(error)}); trying the one before")
             return False
         line(f"resumed after step {backup.step} of {backup.stage}")
@@ -155,13 +158,13 @@ class _StageRun:
         # What is behind the step may be forgotten by one machine only, and measuring takes all of them.
         if not any(validated <= self._step for validated in self._run.validated_steps(self._stage)):
             return math.inf
-        return self._session.validation.measure(self._run.path / "best" / "generator.keras", self._content)
+        return self._session.validation.measure(self._run.path / "best" / "generator.keras", self._loss)
 
     def _run_interval(self) -> Record:
         """One `fit`."""
         session, options, step = self._session, self._options, self._step
         until = options.end_of_interval(self._stage, step)
-        pairs = Pairs(session.batches, self._steps_before + step, self._steps_before + until)
+        pairs = BatchDataset(session.prefetcher, self._steps_before + step, self._steps_before + until)
         # Several machines have to stop at the same step, so there only the end of an interval will do.
         watch = Watch(pairs, session.listener.stop if session.replicas.machines == 1 else lambda: False)
         history = fit(self._model, pairs, watch)
@@ -189,7 +192,7 @@ class _StageRun:
         saving = session.replicas.agree(due(every) or late)
         looking = due(options.sample_every) or due(options.validate_every)
         if (saving or looking) and not session.validation.is_sound(
-            session.generator, session.discriminator, self._content
+            session.generator, session.discriminator, self._loss
         ):
             raise no_number(record.stage, record.step, options.precision)  # which no loss has shown yet
         if saving:  # first, since whoever stops a run may not wait for the rest
@@ -198,7 +201,7 @@ class _StageRun:
                 self._run.back_up(record.stage, record.step, self._model.save_weights, stored_bytes(self._model))
         if looking:
             with session.forgiving():
-                self._look(record, validate=due(options.validate_every))
+                record = self._sample(record, validate=due(options.validate_every))
         with session.forgiving():
             self._run.log(record)
         if self._summaries:
@@ -207,13 +210,13 @@ class _StageRun:
         session.listener.record(record)
         self._watch_discriminator(record)
 
-    def _look(self, record: Record, validate: bool) -> None:
-        """Write a sample sheet; when validating also the scores and both networks."""
+    def _sample(self, record: Record, validate: bool) -> Record:
+        """Write a sample sheet and, when validating, both networks; the record with the scores of that."""
         session, validation = self._session, self._session.validation
         validation.release(self._averaged_weights())
         sr = validation.enlarge()
         # Before anything is written, since a full disk must not keep one of several machines from agreeing.
-        scores = validation.score(sr, self._content) if validate else {}
+        scores = validation.score(sr, self._loss) if validate else {}
         alone = record.stage == "discriminator"  # the latest is its best, since the generator stays as it is
         better = validate and session.replicas.agree(alone or scores["validation"] < self._best)
         sheet = validation.sheet(sr)
@@ -224,7 +227,7 @@ class _StageRun:
         if validate:
             self._write_networks(["", "best/"][: 1 + better])
             self._best = min(self._best, scores["validation"])
-            record.values.update(scores)  # last, since they say that the networks are there
+        return replace(record, values={**record.values, **scores})  # which say that the networks are there
 
     def _write_networks(self, folders: list[str]) -> None:
         generator, discriminator = self._session.validation.released, self._session.discriminator
@@ -238,7 +241,7 @@ class _StageRun:
         session, record = self._session, Record(self._stage, self._step, {})
         if session.replicas.machines == 1 and self._step not in self._run.validated_steps(self._stage):
             with session.forgiving():
-                self._look(record, validate=True)
+                record = self._sample(record, validate=True)
             with session.forgiving():
                 self._run.log(record)
 

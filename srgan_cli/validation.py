@@ -54,35 +54,35 @@ class Validation:
         """SR (B, hr_size, hr_size, 3) in [-1, 1] of the squares."""
         return ops.convert_to_numpy(self.released(self.lr, training=False))
 
-    def score(self, sr: np.ndarray, content: Loss) -> dict[str, float]:
+    def score(self, sr: np.ndarray, loss: Loss) -> dict[str, float]:
         """Means over the squares: `psnr` in dB and `ssim` on luma, and `validation`, the content loss.
 
         Args:
             sr: From `enlarge`.
-            content: (HR, SR) -> a scalar.
+            loss: (HR, SR) -> a scalar.
         """
-        losses = [content(self.hr[i : i + 1], sr[i : i + 1]) for i in range(len(sr))]
+        losses = [loss(self.hr[i : i + 1], sr[i : i + 1]) for i in range(len(sr))]
         pairs = [(luma(a), luma(b)) for a, b in zip(*map(to_pixels, (sr, self.hr)), strict=True)]
         return {
             "psnr": float(np.mean([psnr(a, b, SCALE) for a, b in pairs])),
             "ssim": float(np.mean([ssim(a, b, SCALE) for a, b in pairs])),
-            "validation": float(np.mean([ops.convert_to_numpy(loss) for loss in losses])),
+            "validation": float(np.mean([ops.convert_to_numpy(each) for each in losses])),
         }
 
-    def measure(self, path: Path, content: Loss) -> float:
+    def measure(self, path: Path, loss: Loss) -> float:
         """The `validation` loss of a released generator in a file; infinite if it cannot be read."""
         try:
             self.released.set_weights(load_generator(path).get_weights())
         except (SrganError, ValueError):  # the latter: of another size
             return math.inf
-        return self.score(self.enlarge(), content)["validation"]
+        return self.score(self.enlarge(), loss)["validation"]
 
-    def is_sound(self, generator: Generator, discriminator: keras.Model, content: Loss) -> bool:
+    def is_sound(self, generator: Generator, discriminator: keras.Model, loss: Loss) -> bool:
         """Whether the networks of a run, as they are in training, still give numbers."""
         with keras.StatelessScope():  # leaves the batch norms' moving statistics as they are
             sr = generator(self.lr[:1], training=True)
             probability = discriminator(sr, training=True)
-        values = content(self.hr[:1], sr), ops.mean(probability)
+        values = loss(self.hr[:1], sr), ops.mean(probability)
         return all(math.isfinite(float(ops.convert_to_numpy(value))) for value in values)
 
     def sheet(self, sr: np.ndarray) -> np.ndarray:

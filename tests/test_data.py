@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli.batches import Ahead, Batch, Batches, Pairs
+from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
 from srgan_cli.data import Pictures, choose_sampling
 from srgan_cli.errors import SrganError
 from srgan_cli.options import DataOptions
@@ -42,9 +42,9 @@ def batches(choice: DataOptions) -> Batches:
 
 
 @pytest.fixture
-def ahead(folder: Path) -> Iterator[Ahead]:
+def ahead(folder: Path) -> Iterator[Prefetcher]:
     """Ten steps' batches."""
-    with closing(Ahead(batches(options(folder)), 2, 10)) as made:
+    with closing(Prefetcher(batches(options(folder)), 2, 10)) as made:
         yield made
 
 
@@ -78,8 +78,8 @@ def test_rounds_are_in_an_order_of_their_own(tmp_path: Path) -> None:
     assert all(sorted(order) == list(range(7)) for order in rounds)
 
 
-def test_a_resumed_run_sees_the_same_batches(folder: Path, ahead: Ahead) -> None:
-    whole, rest = batches(options(folder)), Pairs(ahead, 7, 10)
+def test_a_resumed_run_sees_the_same_batches(folder: Path, ahead: Prefetcher) -> None:
+    whole, rest = batches(options(folder)), BatchDataset(ahead, 7, 10)
     assert rest.num_batches == 3
     for index in (2, 0, 1):
         for one, other in zip(whole[7 + index], rest[index], strict=True):
@@ -94,9 +94,9 @@ def test_batches_are_made_ahead_and_once(folder: Path, monkeypatch: pytest.Monke
         return np.zeros(1), np.full(1, step)
 
     monkeypatch.setattr(Batches, "__getitem__", make)
-    with closing(Ahead(batches(options(folder)), 2, 30)) as ahead:
+    with closing(Prefetcher(batches(options(folder)), 2, 30)) as ahead:
         for first in (0, 10, 20):  # one `fit` after the other, each of which asks for the first ones twice
-            pairs = Pairs(ahead, first, first + 10)
+            pairs = BatchDataset(ahead, first, first + 10)
             for index in (0, 1, *range(10)):
                 assert pairs[index][1] == first + index
     assert sorted(made) == list(range(30))

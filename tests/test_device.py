@@ -53,7 +53,6 @@ def has_gpu(monkeypatch: pytest.MonkeyPatch, backend: str, capability: Any) -> N
         ("jax", "7.0", "float16"),
         ("jax", "12.0", "float16"),
         ("jax", "gfx942", "float32"),
-        ("torch", None, "float32"),
     ],
 )
 def test_gpus_from_volta_on_compute_in_float16(

@@ -317,11 +317,11 @@ def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
         from_array(array)
 
 
-def test_a_grey_tiff_that_lies_is_turned_whole(tmp_path: Path, photo: np.ndarray) -> None:
+def test_a_grey_tiff_on_its_side_is_turned_whole(tmp_path: Path, photo: np.ndarray) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(photo[..., 0]).save(tmp_path / "lying.tif", exif=exif)  # uncompressed, which Pillow would map
-    upright = images.read_picture(tmp_path / "lying.tif").colour[..., 0]
+    Image.fromarray(photo[..., 0]).save(tmp_path / "sideways.tif", exif=exif)  # uncompressed, which Pillow would map
+    upright = images.read_picture(tmp_path / "sideways.tif").colour[..., 0]
     np.testing.assert_array_equal(upright, np.rot90(photo[..., 0], -1))
 
 

@@ -421,9 +421,9 @@ def test_a_size_is_met_and_told_in_the_name(folder: Path, size: Size, name: str,
     assert job.pixels == size.pixels(4, 6)
 
 
-def test_a_lying_photograph_is_planned_upright(folder: Path) -> None:
+def test_a_photograph_on_its_side_is_planned_upright(folder: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
-    Image.new("RGB", (6, 5)).save(folder / "lying.jpg", exif=exif)
-    (job,) = plan_jobs([str(folder / "lying.jpg")]).jobs
+    Image.new("RGB", (6, 5)).save(folder / "sideways.jpg", exif=exif)
+    (job,) = plan_jobs([str(folder / "sideways.jpg")]).jobs
     assert (job.lr_size, job.sr_size) == ((5, 6), (20, 24))

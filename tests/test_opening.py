@@ -148,7 +148,7 @@ def test_a_png_s_orientation_is_found_without_decoding_it(place: str, kind: str)
     assert picture.colour.shape == (9, 8, 3)
 
 
-def test_a_lying_tiff_is_known_to_lie(tmp_path: Path) -> None:
+def test_a_tiff_on_its_side_is_known_to_be(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (9, 8)).save(tmp_path / "p.tif", exif=exif)

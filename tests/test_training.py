@@ -26,7 +26,7 @@ from PIL import Image
 
 import srgan_cli
 from srgan_cli import fitting, images, stages, training
-from srgan_cli.batches import Batches, Pairs
+from srgan_cli.batches import BatchDataset, Batches
 from srgan_cli.data import Pictures
 from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
@@ -285,7 +285,7 @@ def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_pat
 def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
     monkeypatch.setattr(fitting, "batches_ahead", lambda: ahead)
     ready: dict[int, float] = {}
-    watch = fitting.Watch(cast("Pairs", SimpleNamespace(ready=ready)), lambda: False)
+    watch = fitting.Watch(cast("BatchDataset", SimpleNamespace(ready=ready)), lambda: False)
     for step in range(3):
         time.sleep(0.01)
         ready.update({step: 0.0, step + ahead: time.perf_counter()})  # the batch that was waited for
