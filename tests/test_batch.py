@@ -335,6 +335,22 @@ def test_what_killed_programs_left_is_deleted_and_nothing_else() -> None:
     assert {key for key, name in names.items() if name in left} == {"alive", "other", "user"}
 
 
+def test_one_file_that_cannot_be_deleted_leaves_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = [f".srgan-{files._host()}-{2**22 + 1}-{number:012x}-a.jpg" for number in range(3)]  # no such process
+    for name in names:
+        (tmp_path / name).touch()
+    unlink = Path.unlink
+
+    def refuse(path: Path) -> None:
+        if path.name == names[1]:
+            raise PermissionError
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    files.remove_stale(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [names[1]]
+
+
 @pytest.fixture
 def outcomes() -> list[Outcome]:
     """One done, one skipped, one failed."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
 from srgan_cli.data import Pictures, choose_sampling
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.options import DataOptions
 from srgan_cli.picture import to_pixels
 
@@ -203,6 +203,29 @@ def test_what_claims_to_be_huge_is_not_unpacked(folder: Path, tmp_path: Path, mo
         archive.write(folder / "0.png", "0.png")
     with pytest.raises(SrganError, match=r"0\.png is larger than"):
         Pictures(str(tmp_path / "a.zip"), 0).load(0, 1)
+
+
+def test_a_member_that_memory_does_not_suffice_for_is_not_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: object) -> bytes:
+        raise MemoryError
+
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.write(folder / "0.png", "0.png")
+    pictures = Pictures(str(tmp_path / "p.zip"), 0)
+    with monkeypatch.context() as patches:
+        patches.setattr(zipfile.ZipFile, "read", exhaust)
+        with pytest.raises(OutOfMemoryError, match=r"p\.zip: 0\.png: out of memory"):
+            pictures.load(0, 1)
+    assert pictures.load(0, 1).shape == (64, 80, 3)
+
+
+def test_grey_takes_a_third_of_the_cache(tmp_path: Path, photo: np.ndarray) -> None:
+    Image.fromarray(photo[:10, :10, 0]).save(tmp_path / "grey.png")
+    for budget, kept in ((99, False), (100, True)):
+        pictures = Pictures(str(tmp_path), budget)
+        assert (pictures.load(0, 1) is pictures.load(0, 1)) == kept
 
 
 def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> None:

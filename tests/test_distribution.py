@@ -15,7 +15,7 @@ from PIL import Image
 from test_cli import in_process
 
 from srgan_cli.errors import UsageError
-from srgan_cli.replicas import is_chief
+from srgan_cli.replicas import is_chief, replicated
 from srgan_cli.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TF_CONFIG is TensorFlow's")
@@ -73,6 +73,13 @@ def test_only_one_machine_writes(
     assert is_chief()
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     assert is_chief() is chief
+
+
+@pytest.mark.parametrize("cluster", [[], "a:1"])
+def test_a_cluster_that_is_no_mapping_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, cluster: object) -> None:
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster}))
+    with pytest.raises(UsageError, match=r"^TF_CONFIG's cluster is"), replicated(1, lambda _: None):
+        pass
 
 
 @pytest.mark.parametrize("config", [{"task": {}}, {"task": {"type": "worker", "index": 0}}, {"task": 1}])

@@ -491,6 +491,23 @@ def test_what_the_network_fails_at_leaves_no_file(tmp_path: Path) -> None:
         assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize("source", ["in.png", "still.png"])
+@pytest.mark.parametrize("failure", [RuntimeError("INTERNAL: no kernel"), ValueError("INTERNAL: no kernel")])
+def test_what_the_backend_fails_at_is_no_fault_of_disks_or_encoders(
+    tmp_path: Path, source: str, failure: Exception
+) -> None:
+    def fail(*_: object) -> Picture:
+        raise failure
+
+    save(tmp_path / "in.png", [Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in range(2)], duration=50)
+    Image.new("RGB", (4, 4)).save(tmp_path / "still.png")
+    jobs = plan_jobs([str(tmp_path / source)], Destination(str(tmp_path / "out.gif"))).jobs
+    (outcome,) = run_jobs(fail, jobs)
+    assert outcome.error
+    assert outcome.error.message == f"{tmp_path / source}: the network failed (INTERNAL: no kernel)"
+    assert "--device cpu" in outcome.error.hint
+
+
 @pytest.mark.parametrize("target", [*ANIMATED, ".tif"])
 def test_a_frame_is_written_before_the_next_but_one_is_read(tmp_path: Path, target: str) -> None:
     count = 300

@@ -1,5 +1,6 @@
 """What is read and written is settled first, decoding no picture but for an alpha channel in the way."""
 
+import errno
 import io
 import os
 import subprocess
@@ -349,6 +350,17 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_folder_that_cannot_be_read_is_told_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, recursive: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert reasons(plan(str(folder), recursive=recursive)) == ["in: cannot be read (Permission denied)"]
+
+
 def test_many_clashes_are_told_at_once() -> None:
     twins = [f"in/{number:02}{ending}" for number in range(12) for ending in (".png", ".webp")]
     for path in twins:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from srgan_cli.model import (
     Generator,
     GeneratorConfig,
     build_discriminator,
+    load_discriminator,
     load_generator,
 )
 
@@ -161,6 +163,20 @@ def test_truncated_weights_are_one_sentence(small_generator: Generator, tmp_path
     path.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
     with pytest.raises(SrganError, match="damaged"):
         load_generator(path)
+
+
+def test_weights_that_memory_does_not_suffice_for_are_not_called_damaged(
+    small_generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: object) -> None:
+        raise MemoryError
+
+    small_generator.save(tmp_path / "g.keras")
+    monkeypatch.setattr(keras.Model, "load_weights", exhaust)
+    for load in (load_generator, partial(load_discriminator, build_discriminator())):
+        with pytest.raises(SrganError) as caught:
+            load(tmp_path / "g.keras")
+        assert caught.value.message == f"{tmp_path / 'g.keras'}: out of memory"
 
 
 def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:

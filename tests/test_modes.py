@@ -1,6 +1,7 @@
 """Every colour mode of Pillow becomes grey or RGB, or one sentence."""
 
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,20 @@ def test_a_grey_palette_with_a_profile_for_rgb_stays_rgb(tmp_path: Path) -> None
     picture = read(image, tmp_path / "p.png", icc_profile=profile)
     assert picture.colour.shape == (4, 4, 3)
     assert picture.metadata == Metadata(icc_profile=profile)
+
+
+def test_a_palette_with_a_damaged_profile_is_read(tmp_path: Path) -> None:
+    image = Image.new("P", (4, 4))
+    image.putpalette([20, 30, 40])
+    image.save(tmp_path / "p.png", icc_profile=b"profile")
+    png = (tmp_path / "p.png").read_bytes()
+    start = png.index(b"iCCP")
+    end = start + 4 + struct.unpack_from(">I", png, start - 4)[0]
+    spoiled = png[start : end - 8] + bytes(8)
+    (tmp_path / "p.png").write_bytes(png[:start] + spoiled + struct.pack(">I", zlib.crc32(spoiled)) + png[end + 4 :])
+    picture = images.read_picture(tmp_path / "p.png")
+    assert picture.colour[0, 0].tolist() == [20, 30, 40]
+    assert picture.metadata == Metadata()
 
 
 @pytest.mark.parametrize("transparency", [0, bytes([0, 128, 255])])

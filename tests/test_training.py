@@ -281,6 +281,20 @@ def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_pat
         assert len(list(csv.DictReader(file))) == 4  # nothing twice
 
 
+def test_a_backup_that_memory_does_not_suffice_for_is_not_passed_over(
+    options: TrainOptions, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: object) -> None:
+        raise MemoryError
+
+    shutil.copytree(pretrained, tmp_path / "run")
+    before = (tmp_path / "run" / "log.csv").read_bytes()
+    monkeypatch.setattr(keras.Model, "load_weights", exhaust)
+    with pytest.raises(SrganError, match="out of memory"):
+        run(replace(options, steps=0, pretrain_steps=6), tmp_path / "run")
+    assert (tmp_path / "run" / "log.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize("ahead", [0, 1])
 def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
     monkeypatch.setattr(fitting, "batches_ahead", lambda: ahead)
