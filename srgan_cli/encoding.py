@@ -85,6 +85,8 @@ def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     exif = metadata.exif
     if metadata.dpi and name in ("WEBP", "AVIF"):
         exif = exif_blocks.with_resolution(exif, metadata.dpi)
+    if exif and name == "AVIF":
+        exif = exif_blocks.without_orientation(exif)
     found: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
     found["exif"] = exif and exif_blocks.PREFIX + exif
     if name == "PNG":
@@ -104,7 +106,7 @@ def _png_chunks(metadata: Metadata) -> PngImagePlugin.PngInfo:
     for key, value in metadata.texts:
         chunks.add_text(key, value)
     if metadata.comment:
-        chunks.add_text(COMMENT, metadata.comment.decode(errors="replace"))
+        chunks.add_text(COMMENT, _text_of(metadata.comment))
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
     if metadata.iptc:
@@ -112,6 +114,14 @@ def _png_chunks(metadata: Metadata) -> PngImagePlugin.PngInfo:
         digits = "\n".join(resource[start : start + 36].hex() for start in range(0, len(resource), 36))
         chunks.add_text(IPTC_IN_PNG, f"\niptc\n{len(resource):8d}\n{digits}\n", zip=True)
     return chunks
+
+
+def _text_of(comment: bytes) -> str:
+    """A comment is in UTF-8, or in what came before that."""
+    try:
+        return comment.decode()
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
 
 
 def _write_deep_png(pixels: np.ndarray, metadata: Metadata, file: BinaryIO) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from srgan_cli import encoding, metadata, modes, sixteen
 from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import said_of
-from srgan_cli.exif import orientation
+from srgan_cli.exif import ORIENTATION, orientation
 from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
@@ -31,8 +31,9 @@ def resize(
 def header_of(image: ImageFile.ImageFile) -> Header:
     """Size and kind of an opened picture, at its present frame or page, without decoding it."""
     deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)
-    # Pillow turns TIFFs, and what it says of their size, by itself.
-    sideways = image.format != "TIFF" and orientation(without_pixels(image)) >= SIDEWAYS
+    # Pillow turns TIFFs by itself, and what it says of their size, too, unless it is XMP that says so.
+    told = isinstance(image, TiffImagePlugin.TiffImageFile) and ORIENTATION in image.tag_v2
+    sideways = not told and orientation(without_pixels(image)) >= SIDEWAYS
     width, height = image.size[::-1] if sideways else image.size
     grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
     return Header(width, height, image.has_transparency_data, deep, grey)

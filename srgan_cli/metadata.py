@@ -10,7 +10,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from srgan_cli import exif as exif_blocks
 from srgan_cli.formats import Format
 
-IPTC_IN_PNG = "Raw profile type iptc"  # ImageMagick's convention, which exiftool follows
+IPTC_IN_PNG, XMP_IN_PNG = "Raw profile type iptc", "Raw profile type xmp"  # ImageMagick's, which exiftool follows
 IPTC_RESOURCE = 0x0404
 IPTC_START = b"\x1c"  # of each record
 COMMENT = "Comment"  # a PNG's text that other formats have, too
@@ -110,7 +110,8 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
 
 def read(image: Image.Image) -> Metadata:
     """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
-    xmp, exif = image.info.get("xmp"), exif_blocks.from_image(image)
+    exif = exif_blocks.from_image(image)
+    xmp = image.info.get("xmp") or _from_hexadecimal(image.info.get(XMP_IN_PNG, ""))
     texts = _texts(image)
     comment: Any = texts.pop(COMMENT, "").encode(errors="replace")
     if isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -161,16 +162,22 @@ def _iptc(image: Image.Image) -> Any:
         value = image.tag_v2._tagdata.get(TiffImagePlugin.IPTC_NAA_CHUNK, b"")
         return value if value.startswith(IPTC_START) else None
     if isinstance(image, PngImagePlugin.PngImageFile):
-        return _from_hexadecimal(image.info.get(IPTC_IN_PNG, ""))
+        return _iptc_of(_from_hexadecimal(image.info.get(IPTC_IN_PNG, "")))
     resources = image.info.get("photoshop")
     return resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
 
 
 def _from_hexadecimal(text: str) -> bytes | None:
-    """The records in ImageMagick's text: a name, a length, and Photoshop resources in hexadecimal digits."""
+    """What ImageMagick's text holds: behind a name and a length, hexadecimal digits."""
     try:
-        data = bytes.fromhex("".join(text.split()[2:]))
+        return bytes.fromhex("".join(text.split()[2:]))
     except ValueError:
+        return None
+
+
+def _iptc_of(data: bytes | None) -> bytes | None:
+    """The records among Photoshop resources, or by themselves."""
+    if not data:
         return None
     start = data.find(b"8BIM\x04\x04\0\0")
     if start < 0:
@@ -185,8 +192,11 @@ def iptc_resource(iptc: bytes) -> bytes:
 
 
 def _dpi(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
+    told = image.info.get("dpi")
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.info.get("jfif_unit") not in (1, 2):
+        told = None  # Pillow's, from EXIF, or from nowhere
     try:
-        x, y = (_whole(float(value)) for value in image.info.get("dpi") or exif_blocks.resolution(exif))
+        x, y = (_whole(float(value)) for value in told or exif_blocks.resolution(exif))
     except exif_blocks.UNREADABLE:
         return None
     # Pillow calls a TIFF without a unit 1 dpi; JPEG holds 16 bits.

@@ -21,6 +21,7 @@ from srgan_cli.pillow import LIMIT, readable_formats
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
+TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how they begin
 SCALED_BY = {"L;2": 85, "L;4": 17}
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -120,6 +121,9 @@ def _explain(path: Path, file: BinaryIO | None) -> None:
         start = opened.read(12)
     if not start:
         raise SrganError(f"{path}: is empty", "see whether what should have written it failed") from None
+    if start[:4] in TIFFS:
+        message = f"{path}: cannot be read (a kind of TIFF that is not supported, or damaged)"
+        raise SrganError(message, "save it as grey or RGB with 8 or 16 bits") from None
     if "HEIF" not in Image.OPEN and start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
         raise SrganError(f"{path}: is a HEIC picture, which takes a plug-in", 'pip install "srgan-cli[heic]"') from None
 

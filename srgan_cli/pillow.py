@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
 
-from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, _imaging
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, TiffTags, _imaging
 
 from srgan_cli.formats import FORMATS
 from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED
 
+LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked; Pillow refuses more than one MiB
+MASK = 4  # a TIFF's photometric interpretation
 MISLEADING = (
     "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
 )  # fmt: skip
@@ -52,7 +54,9 @@ def readable_formats() -> list[str]:
     """Pillow's names, after what it does not read by itself was added."""
     _silence_decoders()
     warnings.filterwarnings("ignore", module="PIL")  # of sizes below the limit, and of oddities in EXIF
-    _open_grey_with_alpha()
+    PngImagePlugin.MAX_TEXT_CHUNK = LONGEST_CHUNK
+    TiffImagePlugin.ImageFileDirectory_v2._write_dispatch[TiffTags.ASCII] = _write_text
+    _open_tiffs()
     _read_cicp_chunks()
     _keep_texts_apart()
     with suppress(ImportError):
@@ -63,12 +67,19 @@ def readable_formats() -> list[str]:
     return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
 
 
-def _open_grey_with_alpha() -> None:
-    """Tell Pillow of the one kind of 16-bit TIFF that it does not recognise; `decode` reads it."""
+def _open_tiffs() -> None:
+    """Tell Pillow of 16-bit grey with alpha, which `sixteen.decode` reads, and of masks, which are passed over."""
     for order in (b"II", b"MM"):
         for extra in (PREMULTIPLIED, ALPHA):
             key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
             TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
+        for bit_order in (1, 2):
+            TiffImagePlugin.OPEN_INFO.setdefault((order, MASK, (1,), bit_order, (1,), ()), ("1", "1"))
+
+
+def _write_text(_: object, value: str | bytes | int) -> bytes:
+    """A text of EXIF or TIFF as bytes: those that it was read from, by Latin-1, for which Pillow would write ASCII."""
+    return (value if isinstance(value, bytes) else str(value).encode("latin-1", "replace")) + b"\0"
 
 
 def _read_cicp_chunks() -> None:

@@ -93,7 +93,9 @@ def is_transparent(blocks: Sequence[Block], width: int, height: int) -> bool:
     """Whether any frame on a canvas of this size may show what is behind it."""
     first, shown_over = blocks[0], blocks[:-1]  # what becomes of the last is never seen
     covers = first.left == first.top == 0 and first.width >= width and first.height >= height
-    return not covers or first.transparent is not None or any(block.disposal == CLEAR for block in shown_over)
+    cleared = any(block.disposal == CLEAR for block in shown_over)
+    emptied = any(block.disposal == RESTORE for block in shown_over[:1])  # before the first there is nothing
+    return not covers or first.transparent is not None or cleared or emptied
 
 
 def show(blocks: Iterable[Block], width: int, height: int) -> Iterator[tuple[np.ndarray, float]]:

@@ -586,6 +586,30 @@ def test_what_is_cleared_behind_the_last_frame_is_never_seen(tmp_path: Path) -> 
         assert frames.read_header(path).transparent == transparent
 
 
+def test_before_the_first_frame_there_is_nothing_to_go_back_to(tmp_path: Path) -> None:
+    head = GifImagePlugin.getheader(Image.new("P", (6, 6)))[0][0]
+    file = bytearray(head[:6] + struct.pack("<2H3B", 6, 6, 0x70, 0, 0))
+    for side in (6, 3):
+        part = Image.new("P", (side, side), 1)
+        part.putpalette([0, 0, 0, 200, side, 0])
+        file += b"".join(GifImagePlugin.getdata(part, include_color_table=True, duration=50, disposal=3))
+    (tmp_path / "in.gif").write_bytes(file + b";")
+    for name in ("out.png", "out.webp", "out.gif"):
+        assert not run(tmp_path / "in.gif", tmp_path / name).error
+        first, second = displayed(tmp_path / name)
+        assert (first[..., 3] == 255).all()
+        assert (second[:12, :12, 3] == 255).all()
+        assert (second[12:, :, 3] == 0).all()
+
+
+def test_a_page_that_is_another_s_mask_is_left_out(photo: np.ndarray, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as tiff:
+        tiff.write(photo[:6, :8], photometric="rgb", metadata=None)
+        tiff.write(photo[:6, :8, 0] > 90, photometric="mask", subfiletype=4, metadata=None)
+    (frame,) = frames.read_frames(tmp_path / "in.tif")
+    np.testing.assert_array_equal(frame.picture.colour, photo[:6, :8])
+
+
 def test_a_gif_draws_a_pixel_or_does_not_and_it_is_said(tmp_path: Path) -> None:
     alpha = np.array([[0, 127, 128, 255]], np.uint8)[..., None]
     colour = np.full((1, 4, 3), 99, np.uint8)

@@ -349,7 +349,6 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
     assert all(path in error.value.message for path in twins)
 
 
-@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("recursive", [False, True])
 def test_a_folder_that_cannot_be_read_is_told_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, recursive: bool
@@ -361,6 +360,7 @@ def test_a_folder_that_cannot_be_read_is_told_once(
     assert reasons(plan(str(folder), recursive=recursive)) == ["in: cannot be read (Permission denied)"]
 
 
+@pytest.mark.usefixtures("folder")
 def test_many_clashes_are_told_at_once() -> None:
     twins = [f"in/{number:02}{ending}" for number in range(12) for ending in (".png", ".webp")]
     for path in twins:

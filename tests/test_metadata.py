@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from srgan_cli import images
 from srgan_cli.alpha import flatten
@@ -369,6 +369,64 @@ def test_photoshop_counts_in_twos(iptc: bytes) -> None:
     resource = iptc_resource(iptc)
     assert len(resource) % 2 == 0
     assert resource[:12] + iptc == b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + resource[12 : 12 + len(iptc)]
+
+
+@pytest.mark.parametrize("suffix", [kind.suffixes[0] for kind in TELLING])
+@pytest.mark.parametrize("source", ["in.jpg", "in.tif"])
+def test_names_need_not_be_of_ascii(photo: np.ndarray, tmp_path: Path, source: str, suffix: str) -> None:
+    exif, name = Image.Exif(), "J\u00fcrgen \u2603".encode()
+    exif[ExifTags.Base.Artist] = name
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif, dpi=(72, 72))
+    enlarged(tmp_path / "in.jpg", tmp_path / "in.tif")
+    enlarged(tmp_path / source, tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.getexif()[ExifTags.Base.Artist].encode("latin-1") == name
+
+
+def test_an_avif_leaves_a_maker_s_notes_where_they_were(photo: np.ndarray, tmp_path: Path) -> None:
+    block = exif_block()
+    Image.fromarray(photo[:12, :20]).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + block)
+    enlarged(tmp_path / "in.jpg", tmp_path / "out.avif")
+    with Image.open(tmp_path / "out.avif") as image:
+        assert ExifTags.Base.Orientation not in image.getexif()
+        assert image.getexif()[ExifTags.Base.Make] == "Kodak"
+        assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
+        assert image.info["exif"].removeprefix(b"Exif\0\0").index(MAKER_NOTE) == block.index(MAKER_NOTE)
+
+
+def test_imagemagick_s_xmp_is_kept(photo: np.ndarray, tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Raw profile type xmp", f"\nxmp\n{len(XMP):8d}\n{XMP.hex()}\n", zip=True)
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.png", pnginfo=texts)
+    assert images.read_picture(tmp_path / "in.png").metadata == Metadata(xmp=XMP)
+
+
+def test_a_comment_may_be_older_than_utf_8(photo: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", comment="Köln".encode("latin-1"))
+    enlarged(tmp_path / "in.jpg", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["Comment"] == "Köln"
+
+
+@pytest.mark.parametrize(("unit", "dpi"), [(None, None), (1, None), (2, (100, 100)), (3, (254, 254))])
+def test_no_resolution_is_made_up(
+    photo: np.ndarray, tmp_path: Path, unit: int | None, dpi: tuple[int, int] | None
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Kodak"
+    if unit:
+        exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = 100.0
+        exif[ExifTags.Base.ResolutionUnit] = unit
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif)
+    assert images.read_picture(tmp_path / "in.jpg").metadata.dpi == dpi
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif, dpi=(300, 200))
+    assert images.read_picture(tmp_path / "in.jpg").metadata.dpi == (300, 200)
+
+
+def test_a_profile_of_more_than_a_megabyte_is_kept(photo: np.ndarray, tmp_path: Path) -> None:
+    large = np.random.default_rng(0).bytes(1_200_000)
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.png", icc_profile=large)
+    assert images.read_picture(tmp_path / "in.png").metadata.icc_profile == large
 
 
 def test_values_of_wrong_types_are_left_out(photo: np.ndarray, tmp_path: Path) -> None:

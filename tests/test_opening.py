@@ -8,6 +8,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 from PIL import Image, TiffImagePlugin
@@ -146,6 +147,23 @@ def test_a_png_s_orientation_is_found_without_decoding_it(place: str, kind: str)
     assert (header.width, header.height) == (8, 9)
     picture = images.read_picture(Path("p.png"), content(zlib.compress(bytes(8 * (1 + 3 * 9)))))
     assert picture.colour.shape == (9, 8, 3)
+
+
+def test_a_tiff_turned_by_its_xmp_is_as_large_as_planned(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    pixels = np.zeros((5, 8, 3), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "p.tif", pixels, photometric="rgb", metadata=None, extratags=[(700, 1, len(xmp), xmp, True)]
+    )
+    header, picture = frames.read_header(tmp_path / "p.tif"), images.read_picture(tmp_path / "p.tif")
+    assert (header.height, header.width) == picture.colour.shape[:2]
+
+
+def test_a_kind_of_tiff_that_is_not_supported_is_called_so(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "p.tif", np.zeros((5, 8, 3), np.float32), photometric="rgb", metadata=None)
+    with pytest.raises(SrganError, match="a kind of TIFF that is not supported, or damaged") as caught:
+        images.read_picture(tmp_path / "p.tif")
+    assert "8 or 16 bits" in caught.value.hint
 
 
 def test_a_tiff_on_its_side_is_known_to_be(tmp_path: Path) -> None:
