@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +118,26 @@ def _handled_by(handler: Callable[[int, Any], None], *signals: signal.Signals) -
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """The list that Ctrl-C and SIGTERM are added to; a second Ctrl-C ends the program at once."""
+def stop_signals(promise: str = "") -> Iterator[list[int]]:
+    """The list that Ctrl-C, SIGTERM and a closed terminal are added to; a second Ctrl-C ends the program at once.
+
+    Args:
+        promise: What is said at the first one.
+    """
     received: list[int] = []
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
+        signals.append(signal.SIGHUP)
 
     def note(number: int, _frame: Any) -> None:
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if promise and not received:
+            with suppress(OSError):  # nobody reads it
+                os.write(2, f"{promise}\n".encode())  # Python's own stderr may be in the midst of a line
         received.append(number)
 
-    with _handled_by(note, signal.SIGINT, signal.SIGTERM):
+    with _handled_by(note, *signals):
         yield received
 
 

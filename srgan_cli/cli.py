@@ -219,7 +219,8 @@ def train(
             training.fix_seeds(options)  # now, since on JAX, too, it loads TensorFlow
         if not resume:
             run.refuse_existing()
-        with run.held(), stop_signals() as stopped, console.training_display(options) as (line, record):
+        promise = "stopping after this step, with a backup; Ctrl-C once more ends at once, without it"
+        with run.held(), stop_signals(promise) as stopped, console.training_display(options) as (line, record):
             done = training.train(options, run, Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)

@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from srgan_cli.metrics import Metric, Scores
     from srgan_cli.runs import Record
 
+UNSEEN = (OSError, SystemExit)  # what Rich raises when nobody reads what it writes
 FALLING = ("loss", "content")  # what a run that goes well shows
 HEALTHY = {
     "adversarial": (0.1, 5.0),
@@ -85,6 +86,8 @@ def progress(total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]
 def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], None], Callable[["Record"], None]]]:
     """Stage, steps, time left and losses with their healthy ranges on a terminal; plain lines elsewhere.
 
+    Training goes on when nobody sees it any more: a terminal that was closed, or a pipe that nobody reads.
+
     Yields:
         A function that prints a line, and one that shows a report.
     """
@@ -93,23 +96,39 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
     bar = Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, speed_estimate_period=600)
     tasks: dict[str, TaskID] = {}
 
+    live = _started(Live(bar, console=console)) if console.is_terminal else None
+
     def line(message: str) -> None:
-        console.print(Text(_printable(message)), soft_wrap=True)
+        with suppress(*UNSEEN):
+            console.print(Text(_printable(message)), soft_wrap=True)
 
-    with Live(bar, console=console) if console.is_terminal else nullcontext() as live:
-
-        def record(report: "Record") -> None:
-            if live is None:
-                line(_one_line(report))
-                return
-            if report.stage not in tasks:
-                tasks[report.stage] = bar.add_task(report.stage, total=options.steps_of(report.stage))
+    def record(report: "Record") -> None:
+        if live is None:
+            line(_one_line(report))
+            return
+        if report.stage not in tasks:
+            tasks[report.stage] = bar.add_task(report.stage, total=options.steps_of(report.stage))
+        with suppress(*UNSEEN):
             bar.update(tasks[report.stage], completed=report.step)
             live.update(Group(bar, _losses(report)))
-            if "psnr" in report.values:
-                line(_one_line(report))
+        if "psnr" in report.values:
+            line(_one_line(report))
 
+    try:
         yield line, record
+    finally:
+        if live:
+            with suppress(*UNSEEN):
+                live.stop()
+
+
+def _started(live: Live) -> Live | None:
+    """The display, if anybody can see it."""
+    try:
+        live.start()
+    except UNSEEN:
+        return None
+    return live
 
 
 def _one_line(report: "Record") -> str:

@@ -12,12 +12,13 @@ from threading import Lock
 import numpy as np
 
 from srgan_cli import formats, images
+from srgan_cli.alpha import bleed
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.files import reason
 from srgan_cli.options import DataOptions, Sampling
 from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.runs import holds_sheets
-from srgan_cli.walking import matches, walk
+from srgan_cli.walking import is_hidden_below, matches, walk
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; what claims to be more is no picture but an attack
 LOOKED_AT = 16  # pictures, to choose how they are sampled
@@ -70,7 +71,7 @@ class Pictures:
     def _load(self, name: str, smallest_side: int) -> np.ndarray:
         pixels = self._cache.get(name)
         if pixels is None:
-            pixels = as_rgb8(self._read(name).colour)
+            pixels = as_rgb8(bleed(self._read(name)))  # as in upscaling
             self._keep(name, pixels)
         if min(pixels.shape[:2]) < smallest_side:
             raise SrganError(f"{name}: has a side shorter than {smallest_side} pixels")
@@ -97,17 +98,22 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     elif path.exists():
         raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
     else:
-        raise SrganError(f"{place}: there is no such folder or .zip", "check the spelling")
+        raise SrganError(
+            f"{place}: there is no such folder or .zip", "check the spelling, or say where it is with --data"
+        )
     return _pictures_among(found), lambda name: images.read_picture(Path(name))
 
 
 def _files_below(folder: str, unusable: dict[str, str]) -> Iterator[str]:
-    """All files at any depth but for the sample sheets of training runs."""
+    """All files at any depth but for those in hidden folders and the sample sheets of training runs."""
 
     def note(error: OSError) -> None:
         unusable[str(error.filename)] = f"{error.filename}: cannot be read ({reason(error)})"
 
-    for path, files in walk(folder, lambda path: holds_sheets(Path(path)), note):
+    def left_out(path: str) -> bool:
+        return is_hidden_below(folder, path) or holds_sheets(Path(path))
+
+    for path, files in walk(folder, left_out, note):
         yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
 
 

@@ -1,6 +1,7 @@
 """How far SR is from HR: in pixels, or in the features of a VGG19 trained on ImageNet and frozen."""
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,6 +14,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.options import TrainOptions
 
+VGG_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras calls it
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 COSINE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv4", "block5_conv4")  # each block's last
 Loss = Callable[[Any, Any], Any]  # (HR, SR), each (B, H, W, 3) in [-1, 1] -> a scalar
@@ -87,12 +89,13 @@ def build_features(weights: Path | None, names: Sequence[str]) -> keras.Model:
     if weights and not weights.is_file():
         raise SrganError(f"{weights}: there is no such file", "leave --vgg-weights out, and Keras downloads them")
     try:
-        with redirect_stdout(sys.stderr):  # where Keras would show its download
+        with redirect_stdout(sys.stderr), warnings.catch_warnings(action="ignore"):  # where Keras shows its download
             vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
     except Exception as error:  # the network, HDF5 and Keras each have their own ways to fail
+        what, hint = ("of Keras", "connect to the internet") if weights is None else (str(weights), "")
         raise SrganError(
-            f"the VGG19 weights cannot be loaded ({reason(error)})",
-            "connect to the internet for a download, name a file with --vgg-weights, or use --content-loss mse",
+            f"the VGG19 weights {what} cannot be loaded ({reason(error)})",
+            "; ".join(filter(None, (hint, f"name {VGG_FILE} with --vgg-weights, or use --content-loss mse"))),
         ) from error
     cut = keras.Model(vgg.input, [vgg.get_layer(name).output for name in names])
     features = keras.models.clone_model(cut)  # a copy, so that the layers behind the cut do not stay in memory

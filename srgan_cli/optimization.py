@@ -72,6 +72,11 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
+def rate_of_last_step(optimizer: AveragingAdam) -> float:
+    """The learning rate of the last step that was done; `optimizer.learning_rate` is that of the next."""
+    return float(ops.convert_to_numpy(optimizer._learning_rate(ops.maximum(optimizer.iterations - 1, 0))))
+
+
 def batch_norms(model: keras.Model) -> list[layers.BatchNormalization]:
     """All batch norms of a network."""
     return [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]

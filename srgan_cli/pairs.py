@@ -75,7 +75,9 @@ def match_names(names: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     """
     pictures = _without_results(_pictures_or_error(folder), names)
     files = [path for path in pictures if not HR_MARK.search(path.stem)] or pictures
-    by_name = {_without_lr_mark(path): path for path in files} | {path.stem: path for path in files}
+    hr_files = {path.resolve() for path in names.values()}
+    called_like_hr = {_without_marks(path): path for path in pictures if path.resolve() not in hr_files}
+    by_name = called_like_hr | {_without_lr_mark(path): path for path in files} | {path.stem: path for path in files}
     found = {name: by_name[name] for name in names if name in by_name}
     missing = ", ".join(path.name for name, path in names.items() if name not in found)
     taken = set(found.values())
@@ -102,6 +104,10 @@ def _without_results(pictures: list[Path], partners: Container[str]) -> list[Pat
 
 def _without_lr_mark(path: Path) -> str:
     return LR_MARK.sub("", path.stem)
+
+
+def _without_marks(path: Path) -> str:
+    return HR_MARK.sub("", _without_lr_mark(path))
 
 
 def _pictures_or_error(folder: Path) -> list[Path]:

@@ -102,7 +102,7 @@ def _any_of(strategy: Any) -> Callable[[bool], bool]:
 def _machines() -> list[str]:
     """The addresses of the machines that `TF_CONFIG` names; none if it is not set."""
     cluster = _tf_config().get("cluster", {})
-    if not isinstance(cluster, dict):
+    if not isinstance(cluster, dict) or not all(isinstance(machines, list) for machines in cluster.values()):
         raise UsageError(f"TF_CONFIG's cluster is {cluster!r}", "set it as TensorFlow's guide says, or unset it")
     return [address for kind in ("chief", "worker") for address in cluster.get(kind, [])]
 

@@ -1,6 +1,8 @@
 """The folder of a training run: its configuration, log, backups and what is exported. No networks."""
 
 import csv
+import errno
+import io
 import json
 import os
 import re
@@ -161,26 +163,40 @@ class RunFolder:
         if not self.writes:
             return
         row = {"stage": record.stage, "step": record.step, **{k: f"{v:.7g}" for k, v in record.values.items()}}
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS)
         try:
-            with self._log.open("a", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if file.tell() == 0:
+            with self._log.open("ab", buffering=0) as file:
+                if not (end := file.tell()):
                     writer.writeheader()
                 writer.writerow(row)
+                line = text.getvalue().encode()
+                if file.write(line) < len(line):  # of a disk that is full
+                    file.truncate(end)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise SrganError(f"{self._log}: cannot be written ({reason(error)})", "free some space") from error
 
     def read_log(self) -> list[dict[str, str]]:
-        """The rows of log.csv, column -> text, but for what was cut off when the computer stopped."""
+        """The rows of log.csv, column -> text, but for what is damaged or was cut off when the computer stopped."""
         if not self._log.exists():
             return []
-        with self._log.open(newline="") as file:
-            lines = [line for line in file if line.endswith("\n")]
-        return [row for row in csv.DictReader(lines) if row.get("stage") in STAGES and (row["step"] or "").isdecimal()]
+        with self._log.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            columns, *lines = [_cells(line) for line in file if line.endswith("\n")] or [[]]
+        rows = [dict(zip(columns, cells, strict=True)) for cells in lines if len(cells) == len(columns)]
+        return [row for row in rows if row.get("stage") in STAGES and row.get("step", "").isdecimal()]
 
-    def forget_after(self, stage: Stage, step: int) -> None:
-        """Drop the records of steps that a resumed run is going to do again."""
-        rows = [row for row in self.read_log() if _order(row["stage"], int(row["step"])) <= _order(stage, step)]
+    def forget_after(self, stage: Stage, step: int) -> Path | None:
+        """Drop the records of steps that a resumed run is going to do again.
+
+        Returns:
+            Where the log went if another program has made of it what cannot be read; else None.
+        """
+        known = self.read_log()
+        rows = [row for row in known if _order(row["stage"], int(row["step"])) <= _order(stage, step)]
+        old = None
+        if not known and self.writes and self._log.is_file() and self._log.read_bytes().count(b"\n") > 1:
+            old = self._log.replace(self._log.with_suffix(".csv.old"))
 
         def save(path: Path) -> None:
             with path.open("w", newline="") as file:
@@ -189,10 +205,11 @@ class RunFolder:
                 writer.writerows(rows)
 
         self.write("log.csv", save)
+        return old
 
     def validated_steps(self, stage: Stage) -> list[int]:
         """The steps of a stage after which there was a validation."""
-        return [int(row["step"]) for row in self.read_log() if row["stage"] == stage and row["validation"]]
+        return [int(row["step"]) for row in self.read_log() if row["stage"] == stage and row.get("validation")]
 
     def write(self, name: str, save: Callable[[Path], object], size: int = 0) -> None:
         """Have `save` write a file of this name, and put it into place when it is whole.
@@ -241,6 +258,14 @@ class RunFolder:
             if match:
                 found.append(Backup(cast(Stage, match[1]), int(match[2]), path))
         return sorted(found, key=lambda backup: _order(backup.stage, backup.step), reverse=True)
+
+
+def _cells(line: str) -> list[str]:
+    """Of a line of CSV by itself, so that a damaged one damages no others."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _make(folder: Path, run: Path) -> None:

@@ -7,12 +7,11 @@ consistent state on every backend, and that is where reports, samples, validatio
 import math
 import time
 import warnings
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import keras
-from keras import ops
 from PIL import Image
 
 from srgan_cli.batches import BatchDataset
@@ -20,6 +19,7 @@ from srgan_cli.device import choose_device, computing_in, is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.files import quoted, reason
 from srgan_cli.fitting import Watch, fit, no_number
+from srgan_cli.optimization import AveragingAdam, rate_of_last_step
 from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.replicas import replicated
 from srgan_cli.runs import Backup, Record, RunFolder
@@ -86,7 +86,8 @@ class _StageRun:
         self._run.prepare(self._options)
         self._summaries: Summaries | None = None
         with session.forgiving():
-            self._run.forget_after(stage, self._step)
+            if old := self._run.forget_after(stage, self._step):
+                session.listener.line(f"warning: log.csv could not be read; it is {old} now, and a new one is begun")
         with session.forgiving():
             self._open_summaries()
         self._best = self._measure_best()
@@ -167,13 +168,18 @@ class _StageRun:
         pairs = BatchDataset(session.prefetcher, self._steps_before + step, self._steps_before + until)
         # Several machines have to stop at the same step, so there only the end of an interval will do.
         watch = Watch(pairs, session.listener.stop if session.replicas.machines == 1 else lambda: False)
-        history = fit(self._model, pairs, watch)
+        try:
+            history = fit(self._model, pairs, watch)
+        except SrganError:  # such as that the pictures are gone; on JAX the numbers are, too
+            if watch.steps and session.replicas.machines == 1 and keras.backend.backend() == "tensorflow":
+                self._back_up(step + watch.steps)
+            raise
         seconds = watch.seconds
         session.name_unusable()
         if watch.broken_at:
             raise no_number(self._stage, step + watch.broken_at, options.precision)
         values = {
-            "learning_rate": float(ops.convert_to_numpy(self._model.optimizer.learning_rate)),
+            "learning_rate": rate_of_last_step(self._adam),
             "images_per_second": watch.steps * options.batch_size / seconds,
             "wait_share": watch.waited / seconds,
             **{name: float(numbers[-1]) for name, numbers in history.items()},
@@ -181,12 +187,12 @@ class _StageRun:
         return Record(self._stage, step + watch.steps, values)
 
     def _write_down(self, record: Record, last: bool) -> None:
-        """Report; sample, validate and back up where due; only the last backup must succeed."""
+        """Report; sample, validate and back up where due; only the last backup must succeed, but keeps nothing else."""
 
         def due(every: int | None) -> bool:
             return last or (every is not None and record.step // every > self._step // every)
 
-        session, options = self._session, self._options
+        session, options, failure = self._session, self._options, None
         every, seconds = options.backup_interval()
         late = seconds is not None and time.monotonic() - self._backed_up_at >= seconds
         saving = session.replicas.agree(due(every) or late)
@@ -196,9 +202,9 @@ class _StageRun:
         ):
             raise no_number(record.stage, record.step, options.precision)  # which no loss has shown yet
         if saving:  # first, since whoever stops a run may not wait for the rest
-            self._backed_up_at = time.monotonic()
-            with nullcontext() if last else session.forgiving():
-                self._run.back_up(record.stage, record.step, self._model.save_weights, stored_bytes(self._model))
+            failure = self._back_up(record.step)
+            if failure and not last:
+                session.listener.line(f"warning: {failure.message}; training goes on")
         if looking:
             with session.forgiving():
                 record = self._sample(record, validate=due(options.validate_every))
@@ -209,6 +215,17 @@ class _StageRun:
                 self._summaries.scalars(self._steps_before + record.step, record.values)
         session.listener.record(record)
         self._watch_discriminator(record)
+        if failure and last:
+            raise failure
+
+    def _back_up(self, step: int) -> SrganError | None:
+        """Write a backup; why it could not be written."""
+        self._backed_up_at = time.monotonic()
+        try:
+            self._run.back_up(self._stage, step, self._model.save_weights, stored_bytes(self._model))
+        except SrganError as error:
+            return error
+        return None
 
     def _sample(self, record: Record, validate: bool) -> Record:
         """Write a sample sheet and, when validating, both networks; the record with the scores of that."""
@@ -253,10 +270,13 @@ class _StageRun:
         self._model.set_weights(kept)
         return weights
 
+    @property
+    def _adam(self) -> AveragingAdam:
+        return getattr(self._model.optimizer, "inner_optimizer", self._model.optimizer)  # float16 wraps it
+
     def _put_averages(self) -> None:
-        adam = getattr(self._model.optimizer, "inner_optimizer", self._model.optimizer)  # float16 wraps it
-        if adam.use_ema:
-            adam.put_averages_into(self._model.trainable_variables)
+        if self._adam.use_ema:
+            self._adam.put_averages_into(self._model.trainable_variables)
 
     def _watch_discriminator(self, record: Record) -> None:
         """Warn once when the discriminator has been right about everything for long."""

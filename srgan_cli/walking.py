@@ -42,10 +42,11 @@ def matches(pattern: str) -> Iterator[str]:
     behind = parts[place + 1 :] or ("*",)
     found: set[str] = set()
     for start in glob.iglob(str(Path(*parts[:place]))):  # noqa: PTH207
-        for folder, _ in walk(start, partial(_is_hidden_below, start)):
+        for folder, _ in walk(start, partial(is_hidden_below, start)):
             found.update(matches(str(Path(glob.escape(folder), *behind))))
     yield from found
 
 
-def _is_hidden_below(start: str, folder: str) -> bool:
+def is_hidden_below(start: str, folder: str) -> bool:
+    """Whether a folder that was found below `start` is hidden."""
     return folder != start and os.path.basename(folder).startswith(".")  # noqa: PTH119

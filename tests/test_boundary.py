@@ -1,11 +1,16 @@
 """What signals do to work that is going on."""
 
+import io
 import os
 import signal
+import sys
 
 import pytest
 
 from srgan_cli.boundary import stop_signals, unless_stopped
+from srgan_cli.console import training_display
+from srgan_cli.options import TrainOptions
+from srgan_cli.runs import Record
 
 
 def test_the_first_signal_is_noted_and_the_second_ctrl_c_ends_at_once() -> None:
@@ -33,3 +38,51 @@ def test_work_goes_on_until_a_signal_and_ends_between_two_steps() -> None:
     with pytest.raises(KeyboardInterrupt):
         advance(4)
     assert done == [3]
+
+
+def test_a_closed_terminal_stops_unless_that_is_to_be_ignored(capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with stop_signals("stopping") as stopped:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGHUP)
+        assert stopped == [signal.SIGHUP, signal.SIGHUP]
+        assert capfd.readouterr().err == "stopping\n"
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with stop_signals() as stopped:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert stopped == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Leaving(io.StringIO):
+    """A stderr that nobody reads any more, or ever."""
+
+    def __init__(self, terminal: bool, is_read: bool) -> None:
+        super().__init__()
+        self.terminal, self.is_read = terminal, bool(is_read)
+
+    def isatty(self) -> bool:
+        """As a terminal says it."""
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        """As a pipe does it."""
+        if not self.is_read:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("read_before", [False, True])
+def test_training_goes_on_when_nobody_sees_it(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, read_before: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr := Leaving(terminal, read_before))
+    with training_display(TrainOptions()) as (line, record):
+        for step in (2, 4):
+            line("8 pictures")
+            record(Record("pretrain", step, {"loss": 0.5, "psnr": 20.0}))
+            stderr.is_read = False

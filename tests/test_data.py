@@ -228,6 +228,23 @@ def test_grey_takes_a_third_of_the_cache(tmp_path: Path, photo: np.ndarray) -> N
         assert (pictures.load(0, 1) is pictures.load(0, 1)) == kept
 
 
+def test_hidden_folders_are_not_trained_on(folder: Path) -> None:
+    before = Pictures(str(folder), 0).names
+    (folder / ".thumbnails" / "large").mkdir(parents=True)
+    for place in (".thumbnails", ".thumbnails/large"):
+        Image.new("RGB", (64, 64)).save(folder / place / "t.png")
+    assert Pictures(str(folder), 0).names == before
+    assert len(Pictures(str(folder / ".thumbnails"), 0)) == 2  # which is asked for
+
+
+def test_what_transparency_hides_is_not_learned(tmp_path: Path) -> None:
+    hidden = np.random.default_rng(0).integers(0, 256, (16, 16, 4), np.uint8)
+    hidden[..., 3] = 0
+    hidden[4, 4] = (200, 100, 50, 255)
+    Image.fromarray(hidden).save(tmp_path / "p.png")
+    assert (Pictures(str(tmp_path), 0).load(0, 1) == (200, 100, 50)).all()
+
+
 def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> None:
     choice = options(folder)
     for budget in (0, 20_000, 10**9):

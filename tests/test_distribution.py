@@ -75,7 +75,7 @@ def test_only_one_machine_writes(
     assert is_chief() is chief
 
 
-@pytest.mark.parametrize("cluster", [[], "a:1"])
+@pytest.mark.parametrize("cluster", [[], "a:1", {"worker": 3}])
 def test_a_cluster_that_is_no_mapping_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, cluster: object) -> None:
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster}))
     with pytest.raises(UsageError, match=r"^TF_CONFIG's cluster is"), replicated(1, lambda _: None):

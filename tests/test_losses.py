@@ -1,5 +1,6 @@
 """The content loss by features, with a VGG19 of random weights."""
 
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, content_loss, pixel_loss
+from srgan_cli.errors import SrganError
+from srgan_cli.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, build_features, content_loss, pixel_loss
 from srgan_cli.options import TrainOptions
 from srgan_cli.picture import to_tensor
 
@@ -73,3 +75,10 @@ def test_vgg_compares_one_layer(
     hr, sr = (np.array(tap((picture[..., ::-1] + 1) * 127.5 - IMAGENET_MEAN_BGR)) / 12.75 for picture in pair)
     loss = content_loss(TrainOptions(vgg_weights=weights, vgg_layer=layer))
     assert float(loss(*pair)) == pytest.approx(np.square(hr - sr).mean(), rel=1e-4)
+
+
+def test_a_wrong_file_of_weights_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vgg.h5").write_bytes(b"no weights")
+    with pytest.raises(SrganError, match=r"the VGG19 weights .*vgg\.h5 cannot be loaded") as caught:
+        build_features(tmp_path / "vgg.h5", ["block1_conv1"])
+    assert "notop.h5" in caught.value.hint

@@ -4,9 +4,17 @@ import keras
 import numpy as np
 import pytest
 from conftest import randomise
+from keras import ops
 
 from srgan_cli.model import Generator, GeneratorConfig
-from srgan_cli.optimization import AveragingAdam, LearningRate, batch_norms, estimate_statistics, make_optimizer
+from srgan_cli.optimization import (
+    AveragingAdam,
+    LearningRate,
+    batch_norms,
+    estimate_statistics,
+    make_optimizer,
+    rate_of_last_step,
+)
 from srgan_cli.options import TrainOptions
 from srgan_cli.picture import to_tensor
 
@@ -95,3 +103,15 @@ def test_precise_statistics_of_one_batch_are_that_batch_s(photo: np.ndarray) -> 
     batch = to_tensor(photo[None])
     estimate_statistics(generator, [batch])
     np.testing.assert_allclose(generator(batch, training=False), generator(batch, training=True), atol=2e-4)
+
+
+def test_the_rate_of_a_report_is_that_of_its_last_step() -> None:
+    schedule = {"schedule": "steps", "learning_rate": 2.0, "warmup_steps": 1}
+    optimizer = make_optimizer(TrainOptions(**schedule), 4)  # type: ignore[arg-type]
+    variable = keras.Variable([1.0])
+    optimizer.build([variable])
+    rates = []
+    for _ in range(4):
+        optimizer.apply([ops.ones(1)], [variable])
+        rates.append(rate_of_last_step(optimizer))
+    assert rates == pytest.approx([1, 2, 0.2, 0.2])

@@ -23,6 +23,8 @@ def folder_of(path: Path, names: Iterable[str]) -> Path:
         (["a.png", "b.jpg"], ["ax4.png", "b_x4.png"]),
         (["a_HR.png", "b_GT.bmp"], ["a_LR.png", "b_LR_x4.png"]),
         (["a.png", "b.png"], ["a.jpg", "b.webp"]),
+        (["a_HR.png", "b_GT.png"], ["a_HR.png", "b_GT_x4.png"]),
+        (["a_HR.png", "b_HR.png"], ["a.png", "b_HR.png"]),
     ],
 )
 def test_names_and_marks_match(tmp_path: Path, hr: list[str], lr: list[str]) -> None:
@@ -36,6 +38,12 @@ def test_marked_pairs_may_share_a_folder(tmp_path: Path) -> None:
         ("a", "a_HR.png", "a_LR.png"),
         ("b", "b_HR.png", "b_LR.png"),
     ]
+
+
+def test_a_picture_is_not_its_own_partner(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "all", ["a_HR.png", "a_LR.png", "b_HR.png"])
+    with pytest.raises(SrganError, match=r"nothing here for b_HR\.png"):
+        find_pairs(folder, folder)
 
 
 def test_one_marked_picture_hides_no_others(tmp_path: Path) -> None:

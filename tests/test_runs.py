@@ -76,3 +76,37 @@ def test_a_row_that_was_cut_off_is_no_row(run: RunFolder) -> None:
     run.forget_after("pretrain", 40)
     run.log(Record("pretrain", 40, {"validation": 0.5}))
     assert [row["validation"] for row in run.read_log()] == ["", "0.5"]
+
+
+@pytest.mark.parametrize(
+    "damage", [b'pretrain,30,"0.5\r\n', b"pretrain,30,\xff\xfe\r\n", b'"' + b"x" * 200_000 + b"\r\n"]
+)
+def test_a_damaged_row_spoils_no_others(run: RunFolder, damage: bytes) -> None:
+    header, first, second = (run.path / "log.csv").read_bytes().splitlines(keepends=True)
+    (run.path / "log.csv").write_bytes(header + first + damage + b"\r\n" + second)
+    assert [row["step"] for row in run.read_log() if row["loss"] in ("0.5", "0.25")] == ["20", "40"]
+    assert run.validated_steps("pretrain") == [40]
+
+
+def test_a_log_that_another_program_has_changed_is_kept_aside(run: RunFolder) -> None:
+    assert run.forget_after("pretrain", 40) is None
+    changed = (run.path / "log.csv").read_text().replace(",", ";")
+    (run.path / "log.csv").write_text(changed)
+    assert run.forget_after("pretrain", 40) == run.path / "log.csv.old"
+    assert (run.path / "log.csv.old").read_text() == changed
+    run.log(Record("pretrain", 60, {"loss": 0.1}))
+    assert [row["step"] for row in run.read_log()] == ["60"]
+
+
+def test_a_disk_that_was_full_for_a_while_leaves_whole_rows(run: RunFolder) -> None:
+    resource = pytest.importorskip("resource")
+    before, size = resource.getrlimit(resource.RLIMIT_FSIZE), (run.path / "log.csv").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 9, before[1]))
+    try:
+        with pytest.raises(SrganError, match=r"log.csv: cannot be written"):
+            run.log(Record("pretrain", 60, {"loss": 0.1}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (run.path / "log.csv").stat().st_size == size
+    run.log(Record("pretrain", 80, {"loss": 0.1}))
+    assert [row["step"] for row in run.read_log()] == ["20", "40", "80"]

@@ -431,6 +431,44 @@ def test_a_full_disk_ends_nothing_but_the_last_backup(
     assert [entry[:2] for entry in losses(first + rest)] == [("pretrain", 2), ("pretrain", 4), ("pretrain", 6)]
 
 
+def test_a_full_disk_at_the_end_leaves_the_networks(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SrganError("backup: cannot be written", "free some space")
+
+    monkeypatch.setattr(RunFolder, "back_up", refuse)
+    with pytest.raises(SrganError, match="backup: cannot be written"):
+        run(replace(options, steps=0), tmp_path / "run")
+    assert weights_of(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [4]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on JAX the networks are gone with the step")
+def test_pictures_that_are_gone_cost_no_steps(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = replace(options, pretrain_steps=8, steps=0, report_every=8, backup_every="8")
+    options = replace(options, sample_every=8, validate_every=8)
+    make = Batches.__getitem__
+
+    def until_5(batches: Batches, step: int) -> Any:
+        if step >= 5 and batches._options.seed == options.seed:
+            raise SrganError("none of 8 pictures can be used", "give other pictures")
+        return make(batches, step)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(Batches, "__getitem__", until_5)
+        patches.setattr("srgan_cli.validation.STATISTICS_BATCHES", 2)
+        patches.setattr("srgan_cli.validation.STATISTICS_SQUARES", 4)
+        with pytest.raises(SrganError, match="none of 8 pictures"):
+            run(options, tmp_path / "run")
+    (backup,) = RunFolder(tmp_path / "run").backups()
+    assert 3 <= backup.step <= 5
+    _, lines = run(options, tmp_path / "run")
+    assert f"resumed after step {backup.step} of pretrain" in lines
+
+
 def test_what_is_released_is_the_average(options: TrainOptions, tmp_path: Path) -> None:
     options = replace(options, pretrain_steps=2, steps=0, average=0.9, batch_norm="frozen", learning_rate=0.01)
     run(options, tmp_path / "run")
