@@ -62,29 +62,37 @@ class _FullDisks:
     """Keeps pictures from being computed for a disk that has run full, where others have shown that they do not fit."""
 
     def __init__(self) -> None:
-        self._least: dict[Path, float] = {}  # folder whose disk was full -> bytes that a result's pixel takes or more
+        self._full: dict[int, tuple[int, int]] = {}  # disk -> bytes that were free, pixels that did not fit in them
 
     def note(self, job: Job, outcome: Outcome) -> None:
         """Look whether a disk was full."""
         if outcome.error and getattr(outcome.error.__cause__, "errno", None) == errno.ENOSPC:
-            folder = job.target.parent
             with suppress(OSError):  # it is gone
-                self._least[folder] = shutil.disk_usage(folder).free / math.prod(job.sr_size)
+                disk, free = _disk_of(job.target)
+                self._full[disk] = free, math.prod(job.sr_size)
 
     def refuse(self, job: Job) -> Outcome | None:
         """A failure, if a result that takes no more bytes a pixel has not fitted."""
-        folder = job.target.parent
-        if folder not in self._least:
+        if not self._full:
             return None
         try:
-            free = shutil.disk_usage(folder).free
+            disk, free = _disk_of(job.target)
         except OSError:  # it is gone
             return None
-        if free > self._least[folder] * math.prod(job.sr_size):
+        if disk not in self._full:
+            return None
+        free_before, pixels = self._full[disk]
+        if free * pixels > free_before * math.prod(job.sr_size):
             return None
         hint = "free some space, and do what is missing with --skip-existing"
         error = SrganError(f"{job.target}: not computed, since the disk is full ({free / 1e6:.1f} MB left)", hint)
         return Outcome(job.source, job.place, job.lr_size, error=error)
+
+
+def _disk_of(path: Path) -> tuple[int, int]:
+    """The disk that a file is on, or will be, and how many bytes are free there."""
+    there = next((folder for folder in path.absolute().parents if folder.exists()), Path())
+    return there.stat().st_dev, shutil.disk_usage(there).free
 
 
 def _attempt(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:

@@ -1,5 +1,6 @@
 """Where errors and signals become exit codes."""
 
+import importlib
 import logging
 import os
 import signal
@@ -83,9 +84,20 @@ def loading() -> Iterator[None]:
 
     try:
         with _handled_by(end, signal.SIGINT, signal.SIGTERM), native_stderr_silenced():
+            _load_keras()
             yield
     finally:
         os.close(stderr)
+
+
+def _load_keras() -> None:
+    try:
+        importlib.import_module("keras")
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # whatever a strange keras.json, or a library that does not fit, leads to
+        hint = f"look at keras.json in {Path('~', '.keras')}, or {CHOOSE_BACKEND}"
+        raise UsageError(f"Keras cannot be loaded ({reason(error)})", hint) from error
 
 
 @contextmanager

@@ -47,7 +47,8 @@ HEALTHY = {
 
 def say(message: str, style: str = "") -> None:
     """Print one line as it is: nothing in it is taken for markup or told to the terminal, cut or wrapped."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(_printable(message), style=style))
+    with suppress(OSError):  # as of a log on a full disk, for which no results need be lost
+        Console(stderr=True, soft_wrap=True, highlight=False).print(Text(_printable(message), style=style))
 
 
 def report(error: SrganError, debug: bool) -> None:

@@ -183,8 +183,12 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise SrganError(f"{path}: is a folder, not a file", "name a file inside it")
     if not is_special(path) and not os.access(path.parent, os.W_OK):
-        what = "cannot be written to" if path.parent.is_dir() else "does not exist"
-        raise SrganError(f"{path}: the folder {path.parent} {what}", "make it first, or name a file in another folder")
+        if path.parent.is_dir():
+            raise SrganError(
+                f"{path}: the folder {path.parent} cannot be written to", "name another one with -o FOLDER/"
+            )
+        message = f"{path}: the folder {path.parent} does not exist"
+        raise SrganError(message, "make it first, or name a file in another folder")
 
 
 def quoted(path: Path) -> str:

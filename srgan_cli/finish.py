@@ -47,6 +47,6 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError:
         red, green, blue, *alpha = 0, 0, 0, 0
-    if alpha not in ([], [255]):
+    if alpha not in ([], [255]) or max(red, green, blue) > 255:
         raise UsageError(f"{text!r} is not a colour to put pictures on", "give a name such as white, or #rrggbb")
     return red, green, blue

@@ -17,7 +17,7 @@ from srgan_cli.naming import AS_IT_IS, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome
 from srgan_cli.sizes import Size
-from srgan_cli.sources import Search, Source
+from srgan_cli.sources import Search, Source, identity
 
 NAMED = 10  # clashes
 WHITE = (255, 255, 255)
@@ -155,7 +155,7 @@ def _without_results(sources: Sequence[Source], targets: Targets, destination: D
 
 def _refuse_clashes(work: Work) -> None:
     """Names that differ in nothing but case are one file on the disks of Windows and macOS."""
-    first: dict[str, Source] = {}
+    first: dict[tuple[object, str], Source] = {}
     clashes = []
     for source, target in work:
         other = first.setdefault(_key(target), source)
@@ -166,10 +166,13 @@ def _refuse_clashes(work: Work) -> None:
         raise UsageError("; ".join(clashes[:NAMED]) + more, "do them apart, or give one of each another name")
 
 
-def _key(path: Path) -> str:
+def _key(path: Path) -> tuple[object, str]:
     """The same for all names of a file; the file itself may be a link, which would be replaced, not followed."""
-    place = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 (ten times as fast)
-    return unicodedata.normalize("NFC", place).lower()
+    return identity(path.parent) or _folded(os.path.realpath(path.parent)), _folded(path.name)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def _checked(
@@ -188,7 +191,9 @@ def _checked(
                 outcomes.append(Outcome(source.path, target, skipped=True))
                 continue
             job = _checked_job(source, target, destination, limits)
-            if not (targets.stdout or targets.folder):
+            if targets.folder:
+                check_folder(target.parent)
+            elif not targets.stdout:
                 check_file(target)
             jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
         except (SrganError, MemoryError) as error:
@@ -197,7 +202,7 @@ def _checked(
     return jobs, outcomes
 
 
-def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
+def _is_done(target: Path, protected: set[tuple[object, str]], existing: Existing) -> bool:
     """Whether nothing needs to be done for a file.
 
     Raises:
@@ -221,17 +226,17 @@ def _is_done(target: Path, protected: set[str], existing: Existing) -> bool:
 
 
 def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
-    size, kind = destination.size, formats.format_of(target)
-    found = frames.read_header(source.beside, source.open(), limits.pixels)
-    finish = destination.finish
+    found = frames.read_header(source.beside, source.open(), limits.pixels)  # first: it may not be there
+    size, kind, finish = destination.size, formats.format_of(target), destination.finish
+    if limits.memory is not None:
+        least = finish.header(replace(found, transparent=found.transparent and kind.alpha))
+        _refuse_what_cannot_fit(source.beside, least, size, kind, limits.memory)
     if _has_needless_alpha(source, finish.header(found), kind, limits.pixels):
         finish = replace(finish, background=WHITE)  # which shows nowhere
     header = finish.header(found)
     height, width = size.of(header.height, header.width)
     counts = Counter((h, w) for w, h in header.sizes)
     formats.check_output(target, header, max(max(size.of(*page)) for page in counts))
-    if limits.memory is not None:
-        _refuse_what_cannot_fit(source.beside, header, size, kind, limits.memory)
     return Job(
         source.path,
         target,

@@ -92,10 +92,10 @@ def build_features(weights: Path | None, names: Sequence[str]) -> keras.Model:
         with redirect_stdout(sys.stderr), warnings.catch_warnings(action="ignore"):  # where Keras shows its download
             vgg = keras.applications.VGG19(include_top=False, weights=str(weights) if weights else "imagenet")
     except Exception as error:  # the network, HDF5 and Keras each have their own ways to fail
-        what, hint = ("of Keras", "connect to the internet") if weights is None else (str(weights), "")
+        place, hint = (f" from {weights}", "") if weights else ("", "connect to the internet for a download, ")
         raise SrganError(
-            f"the VGG19 weights {what} cannot be loaded ({reason(error)})",
-            "; ".join(filter(None, (hint, f"name {VGG_FILE} with --vgg-weights, or use --content-loss mse"))),
+            f"the VGG19 weights cannot be loaded{place} ({reason(error)})",
+            f"{hint}name {VGG_FILE} with --vgg-weights, or use --content-loss mse",
         ) from error
     cut = keras.Model(vgg.input, [vgg.get_layer(name).output for name in names])
     features = keras.models.clone_model(cut)  # a copy, so that the layers behind the cut do not stay in memory

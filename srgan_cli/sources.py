@@ -4,6 +4,7 @@ import codecs
 import glob
 import io
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -72,7 +73,7 @@ class Search:
 
     def __init__(self, recursive: bool = False, output: Path | None = None) -> None:
         self._recursive = recursive
-        self._output = _identity(output) if output else None
+        self._output = identity(output) if output else None
         self._found: dict[Path, Source] = {}
         self.failures: list[Outcome] = []
         self.passed_over: Counter[str] = Counter()
@@ -168,7 +169,7 @@ class Search:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             folders = {entry.path: None for entry in entries if entry.is_dir()}
         except OSError as error:
-            self._fail(folder, f"{folder}: cannot be read ({reason(error)})", "check the folder's permissions")
+            self._cannot_read(error)
             return
         yield from (Path(entry.path) for entry in entries if entry.path not in folders)
         for path in map(Path, folders if self._recursive else ()):
@@ -180,7 +181,7 @@ class Search:
     def _matches(self, pattern: str, root: Path) -> Iterator[Path]:
         """The files that a pattern stands for, sorted; `**` stands for any number of folders."""
         holds_results = cache(lambda folder: self._holds_results(folder, root))
-        for path in map(Path, sorted(matches(pattern))):
+        for path in map(Path, sorted(matches(pattern, self._cannot_read))):
             if path.is_file() and not holds_results(path.parent):
                 yield path
 
@@ -192,19 +193,23 @@ class Search:
         if self._output is None:
             return False
         real = Path(os.path.realpath(folder))
-        return self._output in map(_identity, (real, *real.parents))
+        return self._output in map(identity, (real, *real.parents))
 
     def _keep(self, source: Source) -> None:
         key = source.path.absolute()
         if key not in self._found or source.named:
             self._found[key] = source
 
+    def _cannot_read(self, error: OSError) -> None:
+        folder = Path(error.filename)
+        self._fail(folder, f"{folder}: cannot be read ({reason(error)})", "check the folder's permissions")
+
     def _fail(self, path: Path, message: str, hint: str) -> None:
         self.failures.append(Outcome(path, error=SrganError(message, hint)))
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """The same for all names of a folder, of which there are many on disks that do not tell A from a."""
+def identity(folder: Path) -> tuple[int, int] | None:
+    """The same for all names of a folder: on disks that do not tell A from a, or that are mounted twice."""
     with suppress(OSError):
         status = folder.stat()
         return status.st_dev, status.st_ino
@@ -226,8 +231,8 @@ def _lines(content: bytes) -> list[str]:
         return [os.fsdecode(name) for name in content.split(b"\0") if name]
     else:
         text = content.decode("utf-8-sig")
-    lines = filter(None, map(str.strip, text.splitlines()))
-    return [line for line in lines if not line.startswith("#") or os.path.lexists(line)]  # else it is a comment
+    lines = (line if os.path.lexists(line) else line.strip() for line in re.split(r"\r\n|\r|\n", text))
+    return [line for line in lines if line and (not line.startswith("#") or os.path.lexists(line))]  # else a comment
 
 
 def pictures_in(folder: Path) -> list[Path]:

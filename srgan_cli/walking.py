@@ -32,8 +32,13 @@ def walk(
             yield path, files
 
 
-def matches(pattern: str) -> Iterator[str]:
-    """The paths that a pattern stands for; `**` is any number of folders that are not hidden."""
+def matches(pattern: str, on_error: Callable[[OSError], object] | None = None) -> Iterator[str]:
+    """The paths that a pattern stands for; `**` is any number of folders that are not hidden.
+
+    Args:
+        pattern: As in a shell.
+        on_error: Told of folders behind `**` that cannot be read.
+    """
     parts = Path(pattern).parts
     if ANY_FOLDERS not in parts:
         yield from glob.iglob(pattern)  # noqa: PTH207 (Path.glob refuses absolute patterns)
@@ -42,8 +47,8 @@ def matches(pattern: str) -> Iterator[str]:
     behind = parts[place + 1 :] or ("*",)
     found: set[str] = set()
     for start in glob.iglob(str(Path(*parts[:place]))):  # noqa: PTH207
-        for folder, _ in walk(start, partial(is_hidden_below, start)):
-            found.update(matches(str(Path(glob.escape(folder), *behind))))
+        for folder, _ in walk(start, partial(is_hidden_below, start), on_error):
+            found.update(matches(str(Path(glob.escape(folder), *behind)), on_error))
     yield from found
 
 

@@ -246,6 +246,27 @@ def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
     assert all("its folder cannot be made" in str(outcome.error) for outcome in run_jobs(enlarge, jobs))
 
 
+def test_a_disk_is_full_for_all_its_folders(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        (tmp_path / "in" / str(number)).mkdir(parents=True)
+        Image.fromarray(photo[:70, :80]).save(tmp_path / "in" / str(number) / "a.png")
+    jobs = plan_jobs([str(tmp_path / "in")], Destination(str(tmp_path / "out")), recursive=True).jobs
+    computed: list[int] = []
+
+    def no_space(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def count(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        computed.append(picture.colour.shape[0])
+        return enlarge(picture, on_pixels)
+
+    monkeypatch.setattr(Path, "mkdir", no_space)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=126_976))  # which 280 x 320 do not divide
+    errors = [str(outcome.error) for outcome in run_jobs(count, jobs)]
+    assert computed == [70]
+    assert ["not computed" in error for error in errors] == [False, True, True, True]
+
+
 def test_nothing_is_computed_for_a_full_disk(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

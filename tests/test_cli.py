@@ -220,6 +220,24 @@ def test_a_backend_that_is_not_supported_is_one_sentence(small: Path, monkeypatc
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no shell that closes streams")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_messages_that_cannot_be_written_cost_no_results(small: Path, model: Path, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [str(PROGRAM), "upscale", str(small), "-o", str(tmp_path / "out.png"), "--model", str(model)]
+        assert subprocess.run(command, stderr=full, check=False).returncode == 0
+    assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("settings", ['{"backend": "foo"}', '{"backend": null}', "[]"])
+def test_strange_settings_of_keras_are_one_sentence(small: Path, tmp_path: Path, settings: str) -> None:
+    (tmp_path / "keras.json").write_text(settings)
+    result = srgan("upscale", small, KERAS_HOME=str(tmp_path), KERAS_BACKEND="")
+    assert result.returncode == 2
+    error, hint = result.stderr.splitlines()[-2:]
+    assert error.startswith("error: Keras cannot be loaded (")
+    assert "keras.json" in hint
+
+
 def test_streams_may_be_closed(small: Path, tmp_path: Path) -> None:
     def run(redirection: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "srgan_cli", "upscale", *map(str, arguments)]

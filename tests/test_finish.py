@@ -20,7 +20,7 @@ def test_colours_are_names_or_numbers(text: str, colour: tuple[int, int, int]) -
     assert parse_colour(text) == colour
 
 
-@pytest.mark.parametrize("text", ["", "colour", "#12", "#ff800080"])
+@pytest.mark.parametrize("text", ["", "colour", "#12", "#ff800080", "rgb(300,0,0)"])
 def test_what_is_no_colour_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="is not a colour"):
         parse_colour(text)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 from srgan_cli import images
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.jobs import Existing, Plan, plan_jobs
+from srgan_cli.jobs import Existing, Limits, Plan, plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.picture import from_array
 from srgan_cli.sizes import Size
@@ -353,11 +354,78 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
 def test_a_folder_that_cannot_be_read_is_told_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, recursive: bool
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert reasons(plan(str(folder), recursive=recursive)) == ["in: cannot be read (Permission denied)"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["pohtos", "pohtos/a.txt", "typo.txt"])
+def test_what_is_not_there_is_called_so(name: str) -> None:
+    assert reasons(plan(name)) == [f"{name}: there is no such file or folder"]
+    assert reasons(plan(name, output="large/")) == [f"{name}: there is no such file or folder"]
+
+
+def test_a_folder_that_is_mounted_twice_is_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice, stat = Path("mounted"), Path.stat
+    twice.mkdir()
+    for name in ("A.PNG", "b.png"):
+        (twice / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr(Path, "stat", lambda path, **how: stat(folder if path == twice else path, **how))
+    found = plan(str(folder), output=str(twice), existing="overwrite")
+    assert not found.jobs
+    assert all("is itself an input and is not overwritten" in reason for reason in reasons(found))
+
+
+@pytest.mark.usefixtures("folder")
+def test_folders_behind_a_pattern_that_cannot_be_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = os.walk
+
+    def refuse(top: str, onerror: Any) -> Any:
+        for place in walk(top):
+            if place[0].endswith("deep"):
+                onerror(PermissionError(errno.EACCES, os.strerror(errno.EACCES), place[0]))
+            else:
+                yield place
+
+    monkeypatch.setattr(os, "walk", refuse)
+    found = plan("in/**/*.[pPjJ]*", output="out/")
+    assert reasons(found) == ["in/deep: cannot be read (Permission denied)"]
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
+
+
+def test_a_folder_of_results_that_cannot_be_written_to_is_found_out_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+    (folder.parent / "out" / "deep").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "deep" and access(path, mode))
+    found = plan("in", output="out", recursive=True)
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
+    assert "cannot be written to" in reasons(found)[0]
+
+
+def test_memory_is_looked_at_before_an_alpha_channel_is(folder: Path) -> None:
+    Image.new("RGBA", (60, 40)).save(folder / "shot.png")
+    (folder / "shot.png").write_bytes((folder / "shot.png").read_bytes()[:60])  # no pixels
+    limits = Limits(memory=10**6)
+    (outcome,) = plan_jobs(["in/shot.png"], Destination(format="jpeg"), limits=limits).settled
+    assert "of memory or more" in str(outcome.error)
+
+
+@pytest.mark.usefixtures("folder")
+def test_lines_of_a_list_are_names_as_they_are() -> None:
+    for name in ("trail.png ", "ls\u2028x.png"):
+        Image.new("RGB", (6, 4)).save(Path("in", name.strip()), "PNG")
+        Path("in", name.strip()).rename(Path("in", name))
+    Path("list.txt").write_text("in/trail.png \r\nin/ls\u2028x.png\r\n  in/b.png  \r\n", encoding="utf-8", newline="")
+    assert [job.source.name for job in plan("@list.txt", output="out/").jobs] == [
+        "trail.png ",
+        "ls\u2028x.png",
+        "b.png",
+    ]
 
 
 @pytest.mark.usefixtures("folder")

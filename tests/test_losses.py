@@ -79,6 +79,6 @@ def test_vgg_compares_one_layer(
 
 def test_a_wrong_file_of_weights_is_named(tmp_path: Path) -> None:
     (tmp_path / "vgg.h5").write_bytes(b"no weights")
-    with pytest.raises(SrganError, match=r"the VGG19 weights .*vgg\.h5 cannot be loaded") as caught:
+    with pytest.raises(SrganError, match=r"the VGG19 weights cannot be loaded from .*vgg\.h5 ") as caught:
         build_features(tmp_path / "vgg.h5", ["block1_conv1"])
     assert "notop.h5" in caught.value.hint
