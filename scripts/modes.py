@@ -76,7 +76,7 @@ KEPT = """
 ## What files say beside their pixels
 
 In the result, orientation is 1, sizes are the result's, and thumbnails are left out. What a format cannot hold is said.
-A TIFF's EXIF is written anew, in which camera makers' own notes may not be found again; elsewhere they stay as they are.
+A TIFF's EXIF is written anew, in which camera makers' own notes may not be found again; elsewhere it stays as it is.
 
 """
 

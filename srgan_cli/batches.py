@@ -108,7 +108,7 @@ class BatchDataset(keras.utils.PyDataset):
     """Some steps' batches for `keras.Model.fit`.
 
     Args:
-        ahead: Makes them.
+        prefetcher: Makes them.
         first_step: Step of the first batch.
         stop_step: One past the step of the last.
 
@@ -117,9 +117,9 @@ class BatchDataset(keras.utils.PyDataset):
         failure: Why a batch could not be made, since backends wrap what is raised in a thread.
     """
 
-    def __init__(self, ahead: Prefetcher, first_step: int, stop_step: int) -> None:
+    def __init__(self, prefetcher: Prefetcher, first_step: int, stop_step: int) -> None:
         super().__init__(workers=1)  # which is none of Keras's
-        self._ahead, self._steps = ahead, range(first_step, stop_step)
+        self._prefetcher, self._steps = prefetcher, range(first_step, stop_step)
         self.ready: dict[int, float] = {}
         self.failure: SrganError | None = None
 
@@ -131,7 +131,7 @@ class BatchDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Batch:
         """The batch of step `first_step + index`."""
         try:
-            batch, self.ready[index] = self._ahead.take(self._steps[index])
+            batch, self.ready[index] = self._prefetcher.take(self._steps[index])
         except SrganError as error:
             self.failure = error
             raise

@@ -91,12 +91,17 @@ def loading() -> Iterator[None]:
 
 
 def _load_keras() -> None:
+    """Load the library that all that is heavy begins with, by its name, since this module is for `--help`, too.
+
+    Raises:
+        UsageError: It cannot be loaded.
+    """
     try:
         importlib.import_module("keras")
     except ModuleNotFoundError:
         raise
     except Exception as error:  # whatever a strange keras.json, or a library that does not fit, leads to
-        hint = f"look at keras.json in {Path('~', '.keras')}, or {CHOOSE_BACKEND}"
+        hint = f"look at ~/.keras/keras.json, or {CHOOSE_BACKEND}"
         raise UsageError(f"Keras cannot be loaded ({reason(error)})", hint) from error
 
 

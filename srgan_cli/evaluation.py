@@ -1,4 +1,4 @@
-"""BatchDataset of pictures -> scores, for any number of models beside bicubic interpolation."""
+"""Pairs of pictures -> scores, for any number of models beside bicubic interpolation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -16,17 +16,17 @@ from srgan_cli.options import Stage
 LONGEST_STEP = 60.0  # seconds; where one takes longer, two may be under way
 
 
-def fit(model: keras.Model, pairs: BatchDataset, watch: "Watch") -> dict[str, list[float]]:
+def fit(model: keras.Model, dataset: BatchDataset, watch: "Watch") -> dict[str, list[float]]:
     """Run `keras.Model.fit` once; name of each mean -> its values.
 
     Raises:
         SrganError: There are no pictures that can be used.
     """
     try:
-        return model.fit(pairs, verbose=0, shuffle=False, callbacks=[watch]).history
+        return model.fit(dataset, verbose=0, shuffle=False, callbacks=[watch]).history
     except Exception as error:
-        if pairs.failure:  # raised in a thread, and wrapped by the backend
-            raise pairs.failure from error
+        if dataset.failure:  # raised in a thread, and wrapped by the backend
+            raise dataset.failure from error
         raise
 
 
@@ -52,9 +52,9 @@ class Watch(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, pairs: BatchDataset, stop: Callable[[], bool]) -> None:
+    def __init__(self, dataset: BatchDataset, stop: Callable[[], bool]) -> None:
         super().__init__()
-        self._pairs, self._stop = pairs, stop
+        self._dataset, self._stop = dataset, stop
         self._ahead = batches_ahead()
         self._places, self._lock = Semaphore(2), Lock()
         self.steps, self.waited, self.broken_at = 0, 0.0, 0
@@ -79,7 +79,7 @@ class Watch(keras.callbacks.Callback):
         """Look at the loss."""
         self._places.release()
         with self._lock:
-            fetched_at = self._pairs.ready.get(batch + self._ahead, 0.0)  # none behind the last
+            fetched_at = self._dataset.ready.get(batch + self._ahead, 0.0)  # none behind the last
             self.waited += max(0.0, fetched_at - self._ended)
             self._ended = time.perf_counter()
             self.steps += 1

@@ -55,7 +55,7 @@ class DataOptions:
     data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.", short="-d")
     sampling: Sampling | None = option(None, "Resize whole pictures, or take random crops; else what suits their size.")
     hr_size: int = option(256, "Side of the HR squares in pixels, a multiple of 16.", 2 * HR_MULTIPLE)
-    batch_size: int = option(1, "BatchDataset a step.", 1)
+    batch_size: int = option(1, "Pairs a step.", 1)
     degradation: Degradation = option("bicubic", "How LR is made: clean, or like pictures from the real world.")
     seed: int = option(0, "What all randomness is derived from.", 0)
     cache: float = option(4.0, "Gigabytes of memory for decoded pictures.", 0)

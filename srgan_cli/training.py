@@ -165,11 +165,11 @@ class _StageRun:
         """One `fit`."""
         session, options, step = self._session, self._options, self._step
         until = options.end_of_interval(self._stage, step)
-        pairs = BatchDataset(session.prefetcher, self._steps_before + step, self._steps_before + until)
+        dataset = BatchDataset(session.prefetcher, self._steps_before + step, self._steps_before + until)
         # Several machines have to stop at the same step, so there only the end of an interval will do.
-        watch = Watch(pairs, session.listener.stop if session.replicas.machines == 1 else lambda: False)
+        watch = Watch(dataset, session.listener.stop if session.replicas.machines == 1 else lambda: False)
         try:
-            history = fit(self._model, pairs, watch)
+            history = fit(self._model, dataset, watch)
         except SrganError:  # such as that the pictures are gone; on JAX the numbers are, too
             if watch.steps and session.replicas.machines == 1 and keras.backend.backend() == "tensorflow":
                 self._back_up(step + watch.steps)
