@@ -134,7 +134,7 @@ def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
             lost = _write(job, lambda file: encode_frames(sr, job.header, kind, file))
     on_pixels(left)  # frames without the alpha that others have
     left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
-    return replace(job.expected, notes=(*notes, *left_out))
+    return replace(job.expected, notes=(*job.expected.notes, *notes, *left_out))
 
 
 def _content(job: Job) -> bytes | None:

@@ -92,7 +92,9 @@ def _from_pil(image: Image.Image) -> Picture:
 
 def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
     picture = map_planes(picture, lambda pixels: np.ascontiguousarray(_turned(pixels, turn)))
-    return replace(picture, metadata=said, notes=tuple(filter(None, notes)))
+    kept = said if turn == 1 else said.turned()
+    left_out = "" if kept == said else "without XMP's regions, since the picture was turned"
+    return replace(picture, metadata=kept, notes=tuple(filter(None, (*notes, left_out))))
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

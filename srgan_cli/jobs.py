@@ -87,7 +87,13 @@ class Job:
     def expected(self) -> Outcome:
         """What will come of it, if all goes well."""
         return Outcome(
-            self.source, self.place, self.lr_size, self.sr_size, frames=self.header.frames, memory=self.memory
+            self.source,
+            self.place,
+            self.lr_size,
+            self.sr_size,
+            notes=("smaller than the picture",) if self.sr_size[0] < self.lr_size[0] else (),
+            frames=self.header.frames,
+            memory=self.memory,
         )
 
 

@@ -32,6 +32,7 @@ SRGB = {
 }
 # A segment, less what stands before.
 LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28, "comment": 65_533}
+REGIONS = re.compile(rb"<mwg-rs:Regions\b.*?</mwg-rs:Regions>", re.DOTALL)
 XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
 
 
@@ -67,6 +68,10 @@ class Metadata:
         """The same of an upright picture of `width` x `height` pixels; a damaged EXIF block is left out."""
         exif = self.exif and exif_blocks.corrected(self.exif, width, height)
         return replace(self, exif=exif or None, xmp=self.xmp and _corrected_xmp(self.xmp, width, height))
+
+    def turned(self) -> "Metadata":
+        """The same of a picture that was turned: without XMP's regions, such as faces, which lie elsewhere now."""
+        return replace(self, xmp=self.xmp and REGIONS.sub(b"", self.xmp))
 
     def fitted(self, kind: Format, grey: bool) -> tuple["Metadata", tuple[str, ...]]:
         """What a format can hold beside grey or coloured pixels, and the names of the rest."""

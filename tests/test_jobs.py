@@ -501,6 +501,12 @@ def test_a_size_is_met_and_told_in_the_name(folder: Path, size: Size, name: str,
     assert job.pixels == size.pixels(4, 6)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_result_that_is_smaller_than_its_picture_is_said_to_be() -> None:
+    notes = [plan("in/b.png", size=Size(width=width)).jobs[0].expected.notes for width in (5, 6, 7)]
+    assert notes == [("smaller than the picture",), (), ()]
+
+
 def test_a_photograph_on_its_side_is_planned_upright(folder: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6

@@ -356,6 +356,19 @@ def test_sizes_in_xmp_are_put_right_by_their_names() -> None:
     assert said == b'<rdf:Description tiff:ImageWidth="48" tiff:ImageLength="80" mytiff:ImageWidth="7">'
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_where_faces_are_is_not_kept_of_a_picture_that_was_turned(
+    photo: np.ndarray, tmp_path: Path, orientation: int
+) -> None:
+    regions = b"<mwg-rs:Regions rdf:parseType='Resource'><mwg-rs:Name>Ann</mwg-rs:Name></mwg-rs:Regions>"
+    xmp, exif = XMP.replace(b"<dc:source>", regions + b"<dc:source>"), Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(photo[:8, :12]).save(tmp_path / "in.jpg", exif=exif, xmp=xmp)
+    picture = images.read_picture(tmp_path / "in.jpg")
+    assert picture.metadata.xmp == (xmp if orientation == 1 else XMP)
+    assert picture.notes == (() if orientation == 1 else ("without XMP's regions, since the picture was turned",))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_iptc_may_be_called_numbers_of_32_bits(photo: np.ndarray, tmp_path: Path, order: Any) -> None:
     said = IPTC.ljust(16, b"\0")
