@@ -83,7 +83,7 @@ def loading() -> Iterator[None]:
         os._exit(130)
 
     try:
-        with _handled_by(end, signal.SIGINT, signal.SIGTERM), native_stderr_silenced():
+        with _handled_by(end, signal.SIGINT, signal.SIGTERM), _native_stderr_silenced():
             _load_keras()
             yield
     finally:
@@ -106,7 +106,7 @@ def _load_keras() -> None:
 
 
 @contextmanager
-def native_stderr_silenced() -> Iterator[None]:
+def _native_stderr_silenced() -> Iterator[None]:
     """Hide what C++ libraries write to stderr meanwhile.
 
     TensorFlow announces its CPU features and missing GPU drivers there, and no variable of its own turns that off.

@@ -35,9 +35,7 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     """
     block = bytearray(exif)
     try:
-        order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
-        (first,) = struct.unpack_from(order + "I", block, 4)
-        entries = _entries(block, order, first)
+        order, first, entries = _first_directory(block)
         _set(block, order, entries, {ORIENTATION: 1, 0x0100: width, 0x0101: height})
         if ExifTags.IFD.Exif in entries:
             (inner,) = struct.unpack_from(order + "I", block, entries[ExifTags.IFD.Exif] + 8)
@@ -46,6 +44,18 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     except (KeyError, struct.error):
         return None
     return bytes(block)
+
+
+def _first_directory(block: bytearray) -> tuple[str, int, dict[int, int]]:
+    """Byte order, where the directory is in the block, and its tags -> where their entries are.
+
+    Raises:
+        KeyError: The block is damaged.
+        struct.error: Likewise.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(block[:4])]
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    return order, first, _entries(block, order, first)
 
 
 def _entries(block: bytearray, order: str, offset: int) -> dict[int, int]:
@@ -86,9 +96,7 @@ def without_orientation(exif: bytes) -> bytes:
     Pillow takes it out of what it writes as AVIF, by writing the block anew, where a maker's notes lose their way.
     """
     block = bytearray(exif)
-    order = {b"II": "<", b"MM": ">"}[exif[:2]]
-    (first,) = struct.unpack_from(order + "I", block, 4)
-    entries = _entries(block, order, first)
+    order, first, entries = _first_directory(block)
     if ORIENTATION in entries:
         place, end = entries[ORIENTATION], first + 2 + 12 * len(entries) + 4  # behind the link to the next directory
         block[place:end] = block[place + 12 : end] + bytes(12)

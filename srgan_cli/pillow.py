@@ -14,7 +14,7 @@ from srgan_cli.formats import FORMATS
 from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED
 
 LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked; Pillow refuses more than one MiB
-MASK = 4  # a TIFF's photometric interpretation
+TRANSPARENCY_MASK = 4  # a TIFF's photometric interpretation
 MISLEADING = (
     "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
 )  # fmt: skip
@@ -74,7 +74,7 @@ def _open_tiffs() -> None:
             key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
             TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
         for bit_order in (1, 2):
-            TiffImagePlugin.OPEN_INFO.setdefault((order, MASK, (1,), bit_order, (1,), ()), ("1", "1"))
+            TiffImagePlugin.OPEN_INFO.setdefault((order, TRANSPARENCY_MASK, (1,), bit_order, (1,), ()), ("1", "1"))
 
 
 def _write_text(_: object, value: str | bytes | int) -> bytes:

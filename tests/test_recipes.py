@@ -33,7 +33,7 @@ def test_twenty_steps_of_a_recipe(recipe: Path, tmp_path: Path) -> None:
         *pictures,
         *lengths,
         *features,
-        *("--batch-size", "1", "--hr-size", "64"),  # steps of their own size take CPUs minutes
+        *("--batch-size", "1", "--hr-size", "64"),  # small, since CPUs are slow
         *(["--precision", "float32"] if options["precision"] == "float16" else []),  # which CPUs are slow at
         "-o",
         str(tmp_path / "run"),
