@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -55,11 +55,35 @@ def _in_a_sentence(error: OSError | ModuleNotFoundError) -> SrganError:
     return SrganError(what, "check its name, its disk and your rights to it")
 
 
-def open_missing_streams() -> None:
+@contextmanager
+def program() -> Iterator[None]:
+    """Around all of it: streams that the shell has closed are open, and what would exit with 130 dies of SIGINT.
+
+    To a shell both are 130, but only the latter ends the loop that the program is in, too.
+    """
+    _open_missing_streams()
+    try:
+        yield
+    except SystemExit as end:
+        if end.code != 130:
+            raise
+        with suppress(OSError):  # nobody reads it
+            sys.stdout.flush()
+        _die_of_interrupt()
+
+
+def _open_missing_streams() -> None:
     """Open the null device as stdin, stdout or stderr where the shell has closed it, so that Python has None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for as long as the program runs)
+
+
+def _die_of_interrupt() -> NoReturn:
+    if os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(130)
 
 
 @contextmanager
@@ -80,7 +104,7 @@ def loading() -> Iterator[None]:
 
     def end(_number: int, _frame: Any) -> None:
         os.write(stderr, f"{INTERRUPTED}\n".encode())
-        os._exit(130)
+        _die_of_interrupt()
 
     try:
         with _handled_by(end, signal.SIGINT, signal.SIGTERM), _native_stderr_silenced():

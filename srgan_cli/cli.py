@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, __version__
-from srgan_cli.boundary import errors_as_exit_codes, loading, open_missing_streams, stop_signals, unless_stopped
+from srgan_cli.boundary import errors_as_exit_codes, loading, program, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
 from srgan_cli.options import (
@@ -291,5 +291,5 @@ def evaluate(
 
 def main() -> None:
     """The program."""
-    open_missing_streams()
-    app(windows_expand_args=False)  # else patterns, and names with brackets, would be others there
+    with program():
+        app(windows_expand_args=False)  # else patterns, and names with brackets, would be others there

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -141,7 +142,7 @@ def test_interrupted_it_leaves_whole_files_and_says_so(
         process.send_signal(number)
         assert process.stderr
         stderr = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT  # 130 to a shell
     assert stderr.endswith("interrupted; what was written is kept\n")
     assert "Traceback" not in stderr
     written = list((tmp_path / "out").iterdir())
@@ -156,7 +157,30 @@ def test_it_can_be_interrupted_while_it_loads(number: int) -> None:
     inside = "with boundary.errors_as_exit_codes(False), boundary.loading(): os.kill(os.getpid(), {}); time.sleep(60)"
     script = "import os, time; from srgan_cli import boundary\n" + inside.format(int(number))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted; what was written is kept\n")
+    assert done.returncode == -signal.SIGINT
+    assert (done.stdout, done.stderr) == ("", "interrupted; what was written is kept\n")
+
+
+LOOP = """
+while true; do
+    "$1" -c 'import time, typer; from srgan_cli import boundary
+def work():
+    with boundary.errors_as_exit_codes(False): print("working", flush=True); time.sleep(60)
+with boundary.program(): typer.run(work)'
+    echo "the next one, after $?"
+done
+"""
+
+
+def test_ctrl_c_ends_the_loop_that_it_is_in() -> None:
+    command = ["bash", "-c", LOOP, "loop", sys.executable]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as loop:
+        assert loop.stdout
+        assert loop.stdout.readline() == b"working\n"
+        os.killpg(loop.pid, signal.SIGINT)  # as terminals do
+        stdout, stderr = loop.communicate(timeout=30)
+    assert (loop.returncode, stdout) == (-signal.SIGINT, b"")
+    assert stderr.startswith(b"interrupted; what was written is kept\n")
 
 
 @pytest.mark.slow
@@ -167,7 +191,7 @@ def test_it_can_be_interrupted_early(tmp_path: Path, model: Path, photo: np.ndar
         process.send_signal(signal.SIGINT)
         assert process.stderr
         stderr = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT  # 130 to a shell
     assert stderr.splitlines()[-1] == "interrupted; what was written is kept"
     assert "Traceback" not in stderr
 
@@ -183,7 +207,20 @@ def damage(folder: Path) -> set[str]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of the files that a reader could take for results."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+FORKS = """
+import os, sys
+import tensorflow, keras  # once for all starts, of which that is the longest part
+from srgan_cli.cli import main
+for _ in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        main()
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
 
 
 @pytest.mark.slow
@@ -202,11 +239,23 @@ def test_killed_ten_times_it_does_what_is_missing(tmp_path: Path, model: Path, p
 
     random.seed(6)
     out = tmp_path / "out"
-    for _ in range(10):
-        with start(*job, out, "--skip-existing") as process:
-            wait_for_results(process, random.randrange(1, 19))
-            process.send_signal(signal.SIGKILL)
-        assert contents(out).items() <= whole.items()
+    command = [sys.executable, "-c", FORKS, *map(str, job), str(out), "--skip-existing"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(10):
+            wanted, deadline = len(contents(out)) + random.randrange(1, 19), time.monotonic() + 120
+            process.stdin.write("start\n")
+            pid = int(process.stdout.readline())
+            while len(contents(out)) < wanted:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            os.kill(pid, signal.SIGKILL)
+            assert process.stdout.readline() == "9\n", "it ended by itself"
+            assert contents(out).items() <= whole.items()
+        process.stdin.close()
     done = len(contents(out))
     code, _, stderr = in_process(*job, out, "--skip-existing")
     assert code == 1
