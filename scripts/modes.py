@@ -38,9 +38,9 @@ again.
 
 """
 RULES = """
-- 16 bits are told by the file's type, never by its values. Grey TIFFs of 12 bits become 16; 16 bits of CMYK are read as
-  8, which is said, and those of AVIF beyond 8, which is not, since Pillow does not tell. I and F have no agreed black
-  and white and are refused.
+- 16 bits are told by the file's type, never by its values, and are rounded for a format that holds 8, which is said.
+  Grey TIFFs of 12 bits become 16; 16 bits of CMYK are read as 8, which is said, and those of AVIF beyond 8, which is
+  not, since Pillow does not tell. I and F have no agreed black and white and are refused.
 - A palette becomes the colours it stands for: grey if all that are in use are grey, unless the file's profile is for
   RGB.
 - RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out; premultiplied colours are divided.
@@ -149,8 +149,9 @@ def mode_cell(mode: str, kind: Format, folder: Path) -> str:
 
 def kind_cell(channels: int, dtype: Any, kind: Format, folder: Path) -> str:
     """What a picture of a kind is in a format."""
-    colour = np.asarray(image_of("RGB"))[..., : 3 if channels > 2 else 1].astype(dtype)
-    alpha = np.full((*colour.shape[:2], 1), 128, dtype) if channels in (2, 4) else None
+    step = np.iinfo(dtype).max // 255
+    colour = np.asarray(image_of("RGB"))[..., : 3 if channels > 2 else 1].astype(dtype) * dtype(step)
+    alpha = np.full((*colour.shape[:2], 1), 128 * step, dtype) if channels in (2, 4) else None
     return written_as(Picture(colour, alpha), folder / f"kind{kind.suffixes[0]}")
 
 

@@ -15,12 +15,14 @@ from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import SUFFIXES, Format
 from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, Metadata, iptc_resource
+from srgan_cli.picture import to_8_bits
 from srgan_cli.writegif import write_gif
 
 PNG = SUFFIXES[".png"]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
 STRIP_BYTES = 2**18
+HALF_OF_THE_BITS = "8 of the 16 bits"
 
 
 class EncodingError(SrganError):
@@ -46,7 +48,7 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
     """Write a picture.
 
     Args:
-        pixels: (H, W, 1 to 4) uint8, or uint16 where the format holds it: grey or RGB, then alpha.
+        pixels: (H, W, 1 to 4) uint8 or uint16: grey or RGB, then alpha; rounded to 8 bits where a format holds no more.
         metadata: Nothing that the format cannot hold (`Metadata.fitted`).
         kind: The format.
         file: What to write to.
@@ -58,6 +60,8 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         EncodingError: The picture is too large for a TIFF.
         Exception: Whatever the encoders raise.
     """
+    if pixels.dtype == np.uint16 and not kind.sixteen_bits:
+        return (HALF_OF_THE_BITS, *encode(to_8_bits(pixels), metadata, kind, file))
     if kind.name == "GIF":
         return write_gif([(with_colours(pixels), 0)], 1, file)
     if kind.name == "TIFF":

@@ -155,7 +155,7 @@ def check_output(path: Path, header: Header, side: int) -> None:
         side: The longer one of the result, in pixels.
 
     Raises:
-        SrganError: The format cannot hold the frames, the size, the transparency or the bits.
+        SrganError: The format cannot hold the frames, the size or the transparency.
     """
     kind = format_of(path)
     _check_frames(path, kind, header)
@@ -169,8 +169,6 @@ def check_output(path: Path, header: Header, side: int) -> None:
             f"{path}: {kind.name} cannot hold the picture's transparency",
             "add --background COLOR, or write a .png, .webp, .avif or .tif instead",
         )
-    if header.sixteen_bits and not kind.sixteen_bits:
-        raise SrganError(f"{path}: {kind.name} cannot hold the picture's 16 bits", "write a .png or .tif instead")
 
 
 def _check_frames(path: Path, kind: Format, header: Header) -> None:

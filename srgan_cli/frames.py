@@ -11,7 +11,7 @@ from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 
 from srgan_cli import images, readgif, sixteen
 from srgan_cli.animation import write_animation
-from srgan_cli.encoding import encoders_errors, with_colours, write_tiff
+from srgan_cli.encoding import HALF_OF_THE_BITS, encoders_errors, with_colours, write_tiff
 from srgan_cli.errors import SrganError
 from srgan_cli.files import reason
 from srgan_cli.formats import Format, Header
@@ -25,7 +25,7 @@ from srgan_cli.opening import (
     refuse_absurd_tiles,
     too_large,
 )
-from srgan_cli.picture import Picture, to_16_bits, to_array
+from srgan_cli.picture import Picture, to_8_bits, to_16_bits, to_array
 
 MOST_FRAMES = 100_000  # an hour; damaged files say billions
 
@@ -203,7 +203,9 @@ def encode_frames(frames: Iterable[Frame], header: Header, kind: Format, file: B
         else:
             first = next(iterator)
             metadata = _fitted(first.picture, kind, lost, grey=False)
-            shown = ((_uniform(f.picture, header), f.milliseconds) for f in chain([first], iterator))
+            if header.sixteen_bits and not kind.sixteen_bits:
+                lost[HALF_OF_THE_BITS] = None
+            shown = ((_uniform(f.picture, header, kind), f.milliseconds) for f in chain([first], iterator))
             lost.update(dict.fromkeys(write_animation(shown, header, metadata, kind, file)))
     return tuple(lost)
 
@@ -223,9 +225,10 @@ def _fitted(picture: Picture, kind: Format, lost: dict[str, None], grey: bool) -
     return metadata
 
 
-def _uniform(picture: Picture, header: Header) -> np.ndarray:
+def _uniform(picture: Picture, header: Header, kind: Format) -> np.ndarray:
     """The pixels of a frame with the channels and bits that all of an animation have: RGB, with alpha if any has."""
-    pixels = with_colours(to_array(to_16_bits(picture) if header.sixteen_bits else picture))
+    deep = header.sixteen_bits and kind.sixteen_bits
+    pixels = with_colours(to_array(to_16_bits(picture)) if deep else to_8_bits(to_array(picture)))
     if header.transparent and picture.alpha is None:
         opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
         pixels = np.concatenate([pixels, opaque], axis=-1)

@@ -16,7 +16,7 @@ from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_several, without_pixels
-from srgan_cli.picture import Picture, from_array, map_planes, to_array, to_pixels, to_tensor
+from srgan_cli.picture import Picture, from_array, map_planes, to_8_bits, to_array
 
 SIDEWAYS = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 
@@ -113,7 +113,7 @@ def to_pil(picture: Picture) -> Image.Image:
     """
     pixels = to_array(picture)
     if pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
-        pixels = to_pixels(to_tensor(pixels))
+        pixels = to_8_bits(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     if picture.metadata.icc_profile:
         image.info["icc_profile"] = picture.metadata.icc_profile

@@ -10,6 +10,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.metadata import Metadata
 
 NOTHING_SAID = Metadata()
+IN_8_BITS = np.rint(np.arange(2**16) / 257).astype(np.uint8)  # by its 16 bits
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,12 @@ def map_planes(picture: Picture, function: Callable[[np.ndarray], np.ndarray]) -
 
 def as_rgb8(colour: np.ndarray) -> np.ndarray:
     """(H, W, 1 or 3) uint8 or uint16 -> (H, W, 3) uint8, grey as equal colours."""
-    if colour.dtype == np.uint16:
-        colour = to_pixels(to_tensor(colour))
-    return np.broadcast_to(colour, (*colour.shape[:2], 3))
+    return np.broadcast_to(to_8_bits(colour), (*colour.shape[:2], 3))
+
+
+def to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 -> uint8, same shape, rounded."""
+    return pixels if pixels.dtype == np.uint8 else IN_8_BITS[pixels]
 
 
 def to_16_bits(picture: Picture) -> Picture:

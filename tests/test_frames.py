@@ -345,6 +345,7 @@ def test_sixteen_bits_of_an_animation_are_read_as_8_and_it_is_said(tmp_path: Pat
         frames.encode_frames(pair, header, format_of(path), file)
     outcome = run(path, tmp_path / "out.png")
     assert outcome.notes == ("16 bits of an animation read as 8",)
+    assert run(path, tmp_path / "out.gif").error is None
     for pixels, shown in zip(deep, displayed(tmp_path / "out.png"), strict=True):
         assert np.abs(larger(pixels) / 257 - shown[..., :3]).max() <= 1
 

@@ -48,6 +48,19 @@ def test_what_is_written_is_read(tmp_path: Path, suffix: str, channels: int) -> 
     np.testing.assert_array_equal(decode(path.read_bytes()).reshape(pixels.shape), pixels)
 
 
+@pytest.mark.parametrize(("name", "channels"), [("p.jpg", 1), ("p.jpg", 3), ("p.bmp", 3), ("p.webp", 4), ("p.avif", 2)])
+def test_formats_of_8_bits_get_them_rounded_and_that_is_said(tmp_path: Path, name: str, channels: int) -> None:
+    ramp = np.linspace(9_999, 65_535, 32 * 64 * channels).astype(np.uint16)  # not down to what alpha would hide
+    picture = from_array(ramp.reshape(32, 64, channels))
+    assert images.write_picture(picture, tmp_path / name) == ("8 of the 16 bits",)
+    pixels = to_array(images.read_picture(tmp_path / name))
+    assert pixels.dtype == np.uint8
+    expected = np.rint(to_array(picture) / 257)
+    if channels == 2:  # AVIF knows no grey
+        expected = expected[..., [0, 0, 0, 1]]
+    assert np.abs(pixels[..., : expected.shape[-1]] - expected).max() <= (0 if name == "p.bmp" else 6)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize(
     "options",
