@@ -85,12 +85,14 @@ def test_help_and_usage_errors_are_fast_and_load_nothing_heavy(arguments: list[s
         "try: app(sys.argv[1:])\n"
         "finally: assert not {'tensorflow', 'keras', 'scipy', 'numpy'} & set(sys.modules)"
     )
-    before = os.times()
-    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    after = os.times()
-    assert result.returncode == (0 if "--help" in arguments else 2), result.stderr
-    # Processor time, which other programs on the machine do not stretch as they do the time on the clock.
-    assert after.children_user - before.children_user + after.children_system - before.children_system < 0.5
+    seconds = []
+    for _ in range(3):  # the least, and processor time, since other programs on the machine stretch both
+        before = os.times()
+        result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        after = os.times()
+        assert result.returncode == (0 if "--help" in arguments else 2), result.stderr
+        seconds.append(after.children_user - before.children_user + after.children_system - before.children_system)
+    assert min(seconds) < 0.5
 
 
 def test_version() -> None:
