@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
-__all__ = ["DEFAULT_HALO", "DEFAULT_MODEL", "DEFAULT_TILE", "SCALE", "__version__", "upscale"]
+__all__ = ["DEFAULT_HALO", "DEFAULT_MODEL", "DEFAULT_TILE", "MOST_MEGAPIXELS", "SCALE", "__version__", "upscale"]
 __version__ = "0.1.0"
 
 SCALE = 4
 """SR pixels per LR pixel along one axis."""
+
+MOST_MEGAPIXELS = 200
+"""Of a picture, unless more are allowed; the largest cameras make 150."""
 
 DEFAULT_TILE, DEFAULT_HALO = 64, 12
 """LR pixels: the side of a patch, and the neighbours read around it (so that no seam reaches a grey level)."""

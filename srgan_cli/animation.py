@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import putchunk
 
 from srgan_cli import encoding
 from srgan_cli.exif import PREFIX
-from srgan_cli.formats import Format, Header
+from srgan_cli.formats import PNG_SIGNATURE, Format, Header
 from srgan_cli.metadata import Metadata
 from srgan_cli.writegif import bounds, write_gif
 
@@ -66,7 +66,7 @@ def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryI
         data = [chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"]
         if before is None:
             start = next(place for place, (kind, _) in enumerate(chunks) if kind == b"IDAT")
-            file.writelines([encoding.PNG_SIGNATURE, *(chunk for _, chunk in chunks[:start])])
+            file.writelines([PNG_SIGNATURE, *(chunk for _, chunk in chunks[:start])])
             putchunk(file, b"acTL", struct.pack(">2I", header.frames, header.plays))
             behind = [chunk for kind, chunk in chunks[start:] if kind != b"IDAT"]
         area = part.shape[1], part.shape[0], columns.start, rows.start

@@ -18,8 +18,8 @@ import numpy as np
 
 from srgan_cli import formats, images
 from srgan_cli.encoding import EncodingError
-from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
-from srgan_cli.files import reason, remove_stale, write_stdout
+from srgan_cli.errors import OutOfMemoryError, SrganError, reason, said_of
+from srgan_cli.files import remove_stale, write_stdout
 from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.jobs import Job
 from srgan_cli.outcomes import Outcome

@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import reason
+from srgan_cli.errors import SrganError, UsageError, reason
 from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 INTERRUPTED = "interrupted; what was written is kept"
@@ -97,7 +96,7 @@ def loading() -> Iterator[None]:
     """
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if backend not in BACKENDS:
-        raise UsageError(f"KERAS_BACKEND is {backend!r}", f"set it to {' or '.join(BACKENDS)}, or unset it")
+        raise UsageError(f"KERAS_BACKEND is {backend!r}", f"{CHOOSE_BACKEND}, or unset it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # such as of functions made for several models
     stderr = os.dup(2)

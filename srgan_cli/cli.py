@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, __version__
+from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, MOST_MEGAPIXELS, __version__
 from srgan_cli.boundary import errors_as_exit_codes, loading, program, stop_signals, unless_stopped
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
@@ -123,7 +123,7 @@ def upscale(
     ] = False,
     max_megapixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures are refused before memory is taken for them.")
-    ] = 200,
+    ] = MOST_MEGAPIXELS,
     check_memory: Annotated[
         bool, typer.Option(help="Refuse pictures that take more memory than there is, as far as that can be estimated.")
     ] = True,

@@ -13,8 +13,7 @@ import numpy as np
 
 from srgan_cli import formats, images
 from srgan_cli.alpha import bleed
-from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.options import DataOptions, Sampling
 from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.runs import holds_sheets

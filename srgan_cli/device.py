@@ -79,16 +79,18 @@ def _gpu_has_float16() -> bool:
 def computing_in(precision: str) -> Iterator[None]:
     """Layers made meanwhile compute in `float32`, `bfloat16` or `float16`; their variables are float32.
 
-    Whatever the user's `keras.json` says, channels are their last dimension.
+    Whatever the user's `keras.json` says, channels are their last dimension, and inputs and metrics are float32.
     """
-    before, order = keras.config.dtype_policy(), keras.config.image_data_format()
+    before, order, floats = keras.config.dtype_policy(), keras.config.image_data_format(), keras.config.floatx()
     keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
     keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
         keras.config.set_image_data_format(order)
+        keras.config.set_floatx(floats)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,15 +11,13 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from srgan_cli import exif as exif_blocks
-from srgan_cli.errors import SrganError
-from srgan_cli.files import reason
-from srgan_cli.formats import SUFFIXES, Format
+from srgan_cli.errors import SrganError, reason
+from srgan_cli.formats import PNG_SIGNATURE, SUFFIXES, Format
 from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, Metadata, iptc_resource
 from srgan_cli.picture import to_8_bits
 from srgan_cli.writegif import write_gif
 
 PNG = SUFFIXES[".png"]
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
 STRIP_BYTES = 2**18
 HALF_OF_THE_BITS = "8 of the 16 bits"

@@ -41,3 +41,9 @@ def said_of(what: object, kind: type[SrganError] = SrganError) -> Iterator[None]
         yield
     except kind as error:
         raise SrganError(f"{what}: {error.message}", error.hint) from error
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(text).splitlines()[0]

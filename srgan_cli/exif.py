@@ -9,17 +9,20 @@ from contextlib import suppress
 from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+from PIL.ExifTags import Base
 
 PREFIX = b"Exif\0\0"
-ORIENTATION = ExifTags.Base.Orientation
-RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
+ORIENTATION = Base.Orientation
+RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 # What Pillow raises at damaged blocks.
 UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
 # The tags of a picture's first directory that describe the picture rather than how the file stores it.
 DESCRIPTIVE = frozenset(
     (
-        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x011D, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
-        *(0x4746, 0x4749, 0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0xC4A5),  # rating, copyright, Windows titles
+        *(Base.DocumentName, Base.ImageDescription, Base.Make, Base.Model, Base.XResolution, Base.YResolution),
+        *(Base.PageName, Base.ResolutionUnit, Base.Software, Base.DateTime, Base.Artist, Base.HostComputer),
+        *(Base.Rating, Base.RatingPercent, Base.Copyright, Base.XPTitle, Base.XPComment, Base.XPAuthor),
+        *(Base.XPKeywords, Base.XPSubject, Base.PrintImageMatching),
     )
 )
 SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
@@ -36,10 +39,12 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     block = bytearray(exif)
     try:
         order, first, entries = _first_directory(block)
-        _set(block, order, entries, {ORIENTATION: 1, 0x0100: width, 0x0101: height})
+        _set(block, order, entries, {ORIENTATION: 1, Base.ImageWidth: width, Base.ImageLength: height})
         if ExifTags.IFD.Exif in entries:
             (inner,) = struct.unpack_from(order + "I", block, entries[ExifTags.IFD.Exif] + 8)
-            _set(block, order, _entries(block, order, inner), {0xA002: width, 0xA003: height})
+            _set(
+                block, order, _entries(block, order, inner), {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
+            )
         _drop_thumbnail(block, order, first + 2 + 12 * len(entries))
     except (KeyError, struct.error):
         return None
@@ -81,9 +86,11 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
     if not 0 < second < len(block):
         return
     entries = _entries(block, order, second)
-    if not {0x0201, 0x0202} <= entries.keys():
+    if not {Base.JpegIFOffset, Base.JpegIFByteCount} <= entries.keys():
         return
-    start, size = (struct.unpack_from(order + "I", block, entries[tag] + 8)[0] for tag in (0x0201, 0x0202))
+    start, size = (
+        struct.unpack_from(order + "I", block, entries[tag] + 8)[0] for tag in (Base.JpegIFOffset, Base.JpegIFByteCount)
+    )
     if start >= len(block):
         return
     end = min(start + size, len(block))
@@ -178,18 +185,18 @@ def parse(exif: bytes) -> Image.Exif:
 def resolution(exif: bytes | None) -> tuple[float, float] | tuple[()]:
     """Pixels per inch, horizontal and vertical, if the block says them."""
     tags = parse(exif) if exif else {}
-    unit = {2: 1.0, 3: 2.54}.get(tags.get(ExifTags.Base.ResolutionUnit, 2))
-    x, y = tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)
+    unit = {2: 1.0, 3: 2.54}.get(tags.get(Base.ResolutionUnit, 2))
+    x, y = tags.get(Base.XResolution), tags.get(Base.YResolution)
     return (x * unit, y * unit) if x and y and unit else ()
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
     """The block with pixels per inch added, if it has none yet."""
     parsed = parse(exif) if exif else Image.Exif()
-    if exif and ExifTags.Base.XResolution in parsed:
+    if exif and Base.XResolution in parsed:
         return exif
-    parsed[ExifTags.Base.XResolution], parsed[ExifTags.Base.YResolution] = dpi
-    parsed[ExifTags.Base.ResolutionUnit] = 2
+    parsed[Base.XResolution], parsed[Base.YResolution] = dpi
+    parsed[Base.ResolutionUnit] = 2
     try:
         return parsed.tobytes().removeprefix(PREFIX)
     except UNREADABLE:  # values that Pillow reads, but does not write

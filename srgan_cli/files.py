@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, reason
 
 STDOUT = Path("-")
 STALE_AFTER = 24 * 3600  # seconds
@@ -194,9 +194,3 @@ def check_file(path: Path) -> None:
 def quoted(path: Path) -> str:
     """A path as one types it in a shell, the system's own."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in one line."""
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    return str(text).splitlines()[0]

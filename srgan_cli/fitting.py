@@ -35,7 +35,7 @@ def no_number(stage: Stage, step: int, precision: str) -> SrganError:
     hint = "lower --learning-rate or add --clip-norm 1, and --resume"
     if precision == "float16":
         hint += "; or start a new run --from this one with --precision float32 or bfloat16"
-    return SrganError(f"the loss is no number at step {step} of {stage}; the backups before it are unspoiled", hint)
+    return SrganError(f"the loss is NaN or infinite at step {step} of {stage}; earlier backups are intact", hint)
 
 
 class Watch(keras.callbacks.Callback):
@@ -47,7 +47,7 @@ class Watch(keras.callbacks.Callback):
     Attributes:
         steps: How many have been done.
         waited: Seconds that data was waited for.
-        broken_at: The first step, from 1, whose loss is no number; 0 if there is none.
+        broken_at: The first step, from 1, whose loss is NaN or infinite; 0 if there is none.
     """
 
     async_safe = True

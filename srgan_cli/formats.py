@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from srgan_cli.errors import SrganError
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 USUAL = ("icc_profile", "exif", "xmp", "iptc", "dpi")  # what most can hold
 
 

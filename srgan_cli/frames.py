@@ -12,8 +12,7 @@ from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 from srgan_cli import images, readgif, sixteen
 from srgan_cli.animation import write_animation
 from srgan_cli.encoding import HALF_OF_THE_BITS, encoders_errors, with_colours, write_tiff
-from srgan_cli.errors import SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import SrganError, reason
 from srgan_cli.formats import Format, Header
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import (

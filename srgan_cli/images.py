@@ -121,24 +121,30 @@ def to_pil(picture: Picture) -> Image.Image:
 
 
 def write_picture(picture: Picture, path: Path) -> tuple[str, ...]:
-    """Encode a picture in the format of the name's ending; nobody ever sees half a file under that name.
+    """Write one picture to one file, in the format of the name's ending; for tests, benches and scripts.
 
     Args:
-        picture: What to write; its metadata is made true of it: upright, of this size, without a thumbnail.
-        path: Where to.
-
-    Returns:
-        What it said that the format cannot hold, by name.
-
-    Raises:
-        SrganError: It cannot be written; whatever stood at `path` is still there.
+        picture: What to write; see `encode`.
+        path: Where to; see `write`.
     """
     kind = format_of(path)
     return write(path, lambda file: encode(picture, kind, file))
 
 
 def write(path: Path, encode_to: Callable[[BinaryIO], tuple[str, ...]], new: bool = False) -> tuple[str, ...]:
-    """Write a file by a function; nobody ever sees half a file under that name. See `write_picture`."""
+    """Write a file by a function; nobody ever sees half a file under that name.
+
+    Args:
+        path: Where to.
+        encode_to: Given the open file; returns what the format cannot hold, by name.
+        new: Whether what is there by then is left as it is.
+
+    Returns:
+        What `encode_to` returns.
+
+    Raises:
+        SrganError: It cannot be written; whatever stood at `path` is still there.
+    """
     with said_of(path, EncodingError), replacing(path, new) as temporary, temporary.open("xb") as file:
         return encode_to(cast(BinaryIO, _WithoutDescriptor(file)))
 
@@ -152,7 +158,15 @@ class _WithoutDescriptor:
 
 
 def encode(picture: Picture, kind: Format, file: BinaryIO) -> tuple[str, ...]:
-    """Write a picture to an open file; see `write_picture`.
+    """Write a picture to an open file.
+
+    Args:
+        picture: What to write; its metadata is made true of it: upright, of this size, without a thumbnail.
+        kind: The format.
+        file: What to write to.
+
+    Returns:
+        What the format cannot hold of it, by name.
 
     Raises:
         EncodingError: The encoder does not take it.

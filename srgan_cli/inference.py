@@ -38,7 +38,7 @@ class Network:
         """Enlarge windows.
 
         Raises:
-            SrganError: The network gives what is no number.
+            SrganError: The network returns NaN or infinite values.
         """
         return _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
 
@@ -49,7 +49,9 @@ class Network:
                 self._say(f"a window came out empty in {self.precision} and is computed again in float32")
                 sr = self._exact.predict_on_batch(lr)
         if not np.isfinite(sr).all():
-            raise SrganError("the network gives no numbers", "its training was spoiled; choose another --model")
+            raise SrganError(
+                "the network returned NaN or infinite values", "its training diverged; use another --model"
+            )
         return sr
 
     @cached_property

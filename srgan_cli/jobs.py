@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from srgan_cli import formats, frames, memory
-from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError
-from srgan_cli.files import STDOUT, check_file, check_folder, reason
+from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError, reason
+from srgan_cli.files import STDOUT, check_file, check_folder
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format, Header
 from srgan_cli.naming import AS_IT_IS, Destination, Targets, name_targets

@@ -35,7 +35,6 @@ def split_by_weight(last_kernel: np.ndarray, dtype: str) -> list[Part]:
     return [Part("float32", np.sort(heavy)), Part(dtype, np.sort(others))]
 
 
-@keras.saving.register_keras_serializable("srgan")
 class UpsampleConv2D(layers.Layer):
     """Nearest-neighbour x2, then a 3x3 `same` convolution and a relu, in one layer with 2.25 times fewer products.
 
@@ -115,7 +114,6 @@ def upsample_conv_by_phases(x: Any, kernel: Any, bias: Any) -> Any:
     return ops.depth_to_space(ops.concatenate(phases, axis=-1), 2, data_format=CHANNELS_LAST)
 
 
-@keras.saving.register_keras_serializable("srgan")
 class RowConv2D(layers.Conv2D):
     """A `same` convolution with so few outputs that a matrix product would be slow; the variables are `Conv2D`'s.
 

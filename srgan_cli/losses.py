@@ -10,8 +10,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from srgan_cli.errors import SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import SrganError, reason
 from srgan_cli.options import TrainOptions
 
 VGG_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras calls it

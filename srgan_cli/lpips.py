@@ -13,8 +13,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli.device import choose_device, computing_in, is_out_of_memory
-from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.picture import to_tensor
 
 SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

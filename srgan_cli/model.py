@@ -18,14 +18,14 @@ from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
 from srgan_cli.device import computing_in, is_out_of_memory
-from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.losses import Loss, ReplicaLoss
 
 UPSAMPLINGS = int(math.log2(SCALE))
 BATCH_NORM_MOMENTUM = 0.8
 LEAKY_SLOPE = 0.2
+LEAST_PROBABILITY = 1e-30  # Keras's own binary cross-entropy has no gradient below 1e-7 on JAX
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Generator(keras.Model):
         super().__init__(inputs, sr, **kwargs)
 
     def split_tail(self) -> None:
-        """Choose by the present weights which channels bfloat16 leaves in float32; for before they are used."""
+        """Choose, by the current weights, which channels stay float32 beside bfloat16; call before using it."""
         last = self.get_layer("last")
         last.parts = split_by_weight(ops.convert_to_numpy(last.kernel), last.compute_dtype)
         self.get_layer(f"upsample{UPSAMPLINGS}").parts = last.parts
@@ -143,12 +143,11 @@ def load_generator(path: Path) -> Generator:
     try:
         with zipfile.ZipFile(path) as archive:
             saved = json.loads(archive.read("config.json"))
-        config = GeneratorConfig(**{name: saved["config"][name] for name in asdict(GeneratorConfig())})
         with computing_in("float32"):
-            generator = Generator(config)
+            generator = Generator.from_config(saved["config"])
         generator.load_weights(path)
     except FileNotFoundError:
-        raise SrganError(f"{path}: there is no such file", "pass --model a name or a .keras file") from None
+        raise SrganError(f"{path}: there is no such file", "name released weights, a .keras file or a run") from None
     except Exception as error:  # zip, JSON, HDF5 and Keras each have their own ways to report a damaged file
         if is_out_of_memory(error):
             raise OutOfMemoryError(path) from error
@@ -233,6 +232,11 @@ class Discrimination(keras.Model):
             self._means[name].update_state(value)
 
 
+def adversarial_loss(fooled: Any) -> Any:
+    """The binary cross-entropy of the discriminator's probabilities of SR against 1, "real"; a scalar."""
+    return -ops.mean(ops.log(ops.maximum(fooled, LEAST_PROBABILITY)))
+
+
 class SRGAN(Discrimination):
     """Both networks as one model that `keras.Model.fit` trains: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
 
@@ -263,7 +267,7 @@ class SRGAN(Discrimination):
         """Perceptual loss of SR (equation 3 of the paper) + the discriminator's least-squares loss."""
         content, weights = self._content(hr, sr), self._weights
         fooled = self._discriminate_as_constant(sr)
-        adversarial = ops.mean(ops.binary_crossentropy(ops.ones_like(fooled), fooled))
+        adversarial = adversarial_loss(fooled)
         g_loss = content + weights.adversarial * adversarial
         if weights.pixel:
             g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))

@@ -11,15 +11,13 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from srgan_cli import modes
-from srgan_cli.encoding import PNG_SIGNATURE
-from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.files import reason
-from srgan_cli.formats import FORMATS
+from srgan_cli import MOST_MEGAPIXELS, modes
+from srgan_cli.errors import OutOfMemoryError, SrganError, reason
+from srgan_cli.formats import FORMATS, PNG_SIGNATURE
 from srgan_cli.pillow import LIMIT, readable_formats
 
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
-MOST_PIXELS = 200_000_000  # the largest cameras make 150 megapixels
+MOST_PIXELS = MOST_MEGAPIXELS * 10**6
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how they begin
 SCALED_BY = {"L;2": 85, "L;4": 17}
@@ -63,7 +61,7 @@ def open_picture(
     except FileNotFoundError:
         raise SrganError(f"{path}: there is no such file or folder", "check the spelling") from None
     except PermissionError as error:
-        raise SrganError(f"{path}: cannot be read ({reason(error)})", "see to it that you may read it") from error
+        raise SrganError(f"{path}: cannot be read ({reason(error)})", "check the file's permissions") from error
     except UnidentifiedImageError:
         _explain(path, file)
         names = ", ".join(kind.name for kind in FORMATS)

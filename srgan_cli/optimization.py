@@ -41,7 +41,6 @@ def make_optimizer(options: TrainOptions, steps: int) -> AveragingAdam:
     )
 
 
-@keras.saving.register_keras_serializable("srgan")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate by step: rises linearly during a warm-up, then as the schedule says.
 
@@ -66,10 +65,6 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         elif self.schedule == "steps":
             factor = ops.where(step < STEP_AT * self.steps, 1.0, STEP_TO)
         return self.highest * warm * factor
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return dict(vars(self))
 
 
 def rate_of_last_step(optimizer: AveragingAdam) -> float:

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from srgan_cli.errors import UsageError
-from srgan_cli.files import reason
+from srgan_cli.errors import UsageError, reason
 from srgan_cli.released import released
 
 Sampling = Literal["resize", "crop"]
@@ -26,7 +25,7 @@ AnyPrecision = Literal["auto", Precision]
 Stage = Literal["pretrain", "discriminator", "adversarial"]
 BACKENDS = ("tensorflow", "jax")  # of Keras, likewise
 CHOOSE_BACKEND = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
-STAGES: tuple[Stage, ...] = ("pretrain", "discriminator", "adversarial")
+STAGES: tuple[Stage, ...] = get_args(Stage)
 DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator
 
@@ -73,7 +72,7 @@ class TrainOptions(DataOptions):
     )
     steps: int = option(20_000, "Steps of the second stage, adversarial.", 0)
     content_loss: Literal["vgg", "cosine", "mse"] = option(
-        "vgg", "What the second stage compares: one layer of VGG19, directions of features of five, or pixels."
+        "vgg", "What the second stage compares: one VGG19 layer, five VGG19 layers by cosine distance, or pixels."
     )
     vgg_weights: str | None = option(None, "File of VGG19's weights without top; else Keras downloads them.")
     vgg_layer: Literal["block3_conv3", "block5_conv4"] = option("block3_conv3", "What --content-loss vgg compares.")

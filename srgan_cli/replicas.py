@@ -19,11 +19,13 @@ class Replicas:
     Attributes:
         synchronized: How many share their gradients by themselves (TensorFlow's strategies); 1 otherwise.
         machines: How many machines they are on.
+        devices: How many a batch is divided among.
         agree: Whether any machine votes True; all must call it at the same point.
     """
 
     synchronized: int = 1
     machines: int = 1
+    devices: int = 1
     agree: Callable[[bool], bool] = lambda would: would
 
 
@@ -45,13 +47,14 @@ def replicated(batch_size: int, say: Callable[[str], None]) -> Iterator[Replicas
         machines = max(1, len(_machines()))
         with strategy.scope():
             agree = _any_of(strategy) if machines > 1 else Replicas.agree
-            yield Replicas(strategy.num_replicas_in_sync, machines, agree)
+            count = strategy.num_replicas_in_sync
+            yield Replicas(count, machines, count, agree)
     else:
         devices, before = _usable(keras.distribution.list_devices(), batch_size, say), keras.distribution.distribution()
         if len(devices) > 1:
             keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
         try:
-            yield Replicas()
+            yield Replicas(devices=len(devices))
         finally:
             keras.distribution.set_distribution(before)
 
@@ -118,7 +121,7 @@ def _tf_config() -> dict[str, Any]:
 
 def is_chief() -> bool:
     """Whether this is the machine that writes, of those that `TF_CONFIG` names; alone it is."""
-    config = _tf_config()
+    config = _tf_config() if keras.backend.backend() == "tensorflow" else {}
     if "task" not in config:
         return True
     try:

@@ -19,8 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from srgan_cli.charts import draw_chart
-from srgan_cli.errors import SrganError
-from srgan_cli.files import reason, replacing
+from srgan_cli.errors import SrganError, reason
+from srgan_cli.files import replacing
 from srgan_cli.images import to_pil
 from srgan_cli.metrics import Metric, Scores, mean_scores
 from srgan_cli.picture import Picture

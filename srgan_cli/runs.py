@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
-from srgan_cli.errors import SrganError
-from srgan_cli.files import check_folder, quoted, reason, remove_stale, replacing
+from srgan_cli.errors import SrganError, reason
+from srgan_cli.files import check_folder, quoted, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 try:
@@ -190,7 +190,7 @@ class RunFolder:
         """Drop the records of steps that a resumed run is going to do again.
 
         Returns:
-            Where the log went if another program has made of it what cannot be read; else None.
+            Where the old log was moved if it could not be parsed; None otherwise.
         """
         known = self.read_log()
         rows = [row for row in known if _order(row["stage"], int(row["step"])) <= _order(stage, step)]

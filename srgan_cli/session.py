@@ -82,7 +82,7 @@ class Session:
         )
 
     def _start_discriminator(self) -> None:
-        """Take over that of the run that was started from, as long as there are no backups of one."""
+        """Load the discriminator beside the `--from` generator, unless a backup already holds one."""
         options, backups = self.options, self.run.backups()
         needed = options.discriminator_steps or options.steps
         if not (options.start and needed) or (backups and backups[0].stage != "pretrain"):

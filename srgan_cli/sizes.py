@@ -9,6 +9,7 @@ from PIL import Image
 
 from srgan_cli import SCALE
 from srgan_cli.errors import UsageError
+from srgan_cli.options import flag
 from srgan_cli.picture import Picture, map_planes
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
@@ -37,7 +38,7 @@ class Size:
         Raises:
             UsageError: More than one is, or the scale is not above 1, or it is larger than any file holds.
         """
-        given = [f"--{name.replace('_', '-')}" for name, value in asdict(self).items() if value is not None]
+        given = [flag(name) for name, value in asdict(self).items() if value is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} cannot both be met", "give one of them")
         if self.scale is not None and not 1 < self.scale <= LONGEST_SIDE:

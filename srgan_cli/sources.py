@@ -19,8 +19,8 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from srgan_cli import formats
-from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import is_special, reason
+from srgan_cli.errors import SrganError, UsageError, reason
+from srgan_cli.files import is_special
 from srgan_cli.formats import Format
 from srgan_cli.outcomes import Outcome
 from srgan_cli.pillow import readable_formats

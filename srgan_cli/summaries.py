@@ -17,8 +17,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from srgan_cli.errors import SrganError
-from srgan_cli.files import reason
+from srgan_cli.errors import SrganError, reason
 
 
 class Summaries:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from srgan_cli.batches import BatchDataset
 from srgan_cli.device import choose_device, computing_in, is_out_of_memory
-from srgan_cli.errors import SrganError
-from srgan_cli.files import quoted, reason
+from srgan_cli.errors import SrganError, reason
+from srgan_cli.files import quoted
 from srgan_cli.fitting import Watch, fit, no_number
 from srgan_cli.optimization import AveragingAdam, rate_of_last_step
 from srgan_cli.options import STAGES, Stage, TrainOptions
@@ -52,7 +52,7 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     fix_seeds(options)
     try:
         with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
-            more = f" and {replicas.synchronized - 1} more" if replicas.synchronized > 1 else ""
+            more = f" and {replicas.devices - 1} more" if replicas.devices > 1 else ""
             listener.line(f"training on {choose_device('auto')}{more} in {options.precision}")
             session = Session(options, run, listener, replicas)
             with closing(session.prefetcher):
@@ -187,7 +187,7 @@ class _StageRun:
         return Record(self._stage, step + watch.steps, values)
 
     def _write_down(self, record: Record, last: bool) -> None:
-        """Report; sample, validate and back up where due; only the last backup must succeed, but keeps nothing else."""
+        """Report, and sample, validate and back up when due; only a failed last backup is an error, raised last."""
 
         def due(every: int | None) -> bool:
             return last or (every is not None and record.step // every > self._step // every)

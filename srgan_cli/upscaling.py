@@ -110,7 +110,7 @@ class Upscaler:
                 further passes and an antialiased reduction.
 
         Raises:
-            SrganError: Memory does not suffice for a single patch, or the network gives what is no number.
+            SrganError: Memory does not suffice for a single patch, or the network returns NaN or infinite values.
         """
         lr_size = picture.colour.shape[:2]
         size = size or Size()

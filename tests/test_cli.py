@@ -217,7 +217,7 @@ def test_a_backend_that_is_not_supported_is_one_sentence(small: Path, monkeypatc
     code, _, stderr = in_process("upscale", small)
     assert (code, stderr.splitlines()) == (
         2,
-        ["error: KERAS_BACKEND is 'torch'", "hint: set it to tensorflow or jax, or unset it"],
+        ["error: KERAS_BACKEND is 'torch'", "hint: set KERAS_BACKEND to tensorflow or jax, or unset it"],
     )
 
 

@@ -27,6 +27,16 @@ def test_an_accelerator_is_taken_if_there_is_one(
     assert choose_device(wanted) == chosen
 
 
+def test_networks_are_the_same_whatever_keras_json_says() -> None:
+    keras.config.set_floatx("float16")
+    try:
+        with device.computing_in("float32"):
+            assert keras.Input((3,)).dtype == "float32"
+        assert keras.config.floatx() == "float16"
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def has_gpu(monkeypatch: pytest.MonkeyPatch, backend: str, capability: Any) -> None:
     """Let a backend find one GPU, of a compute capability as that backend writes it."""
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -73,6 +74,25 @@ def test_only_one_machine_writes(
     assert is_chief()
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     assert is_chief() is chief
+
+
+def test_on_jax_tf_config_names_no_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"cluster": {"worker": ["a", "b"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert not is_chief()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert is_chief()
+
+
+def test_on_jax_all_devices_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    monkeypatch.setattr(keras.distribution, "DataParallel", lambda devices: devices)
+    monkeypatch.setattr(keras.distribution, "set_distribution", taken.append)
+    with replicated(6, lambda _: None) as replicas:
+        assert (replicas.devices, replicas.synchronized) == (3, 1)
+    assert taken == [["gpu:0", "gpu:1", "gpu:2"], None]
 
 
 @pytest.mark.parametrize("cluster", [[], "a:1", {"worker": 3}])

@@ -1,9 +1,13 @@
 """The networks are those of the paper and travel safely."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,6 +45,33 @@ def test_discriminator_has_the_design_s_shape_and_size() -> None:
     assert probability.shape == (1, 2, 3, 1)
     assert (probability > 0).all()
     assert (probability < 1).all()
+
+
+def test_the_discriminator_is_the_design_s_layer_by_layer() -> None:
+    found = build_discriminator().layers[1:]
+    expected: list[tuple[type, Any]] = []
+    for number in range(1, 9):
+        expected += [(layers.Conv2D, (2 - number % 2,) * 2), (layers.LeakyReLU, None)]
+        expected += [(layers.BatchNormalization, None)] * (number > 1)
+    expected += [(layers.Dense, None), (layers.LeakyReLU, None), (layers.Dense, None)]
+    assert [(type(layer), getattr(layer, "strides", None)) for layer in found] == expected
+    assert {layer.negative_slope for layer in found if isinstance(layer, layers.LeakyReLU)} == {0.2}
+
+
+ON_JAX = """
+import jax
+from keras import ops
+from srgan_cli.model import adversarial_loss
+gradient = jax.grad(lambda logit: adversarial_loss(ops.sigmoid(logit)))
+print([float(gradient(ops.convert_to_tensor(logit, "float32"))) for logit in (-60, -20, 0, 20)])
+"""
+
+
+def test_a_discriminator_that_is_sure_still_teaches_on_jax() -> None:
+    pytest.importorskip("jax")
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", ON_JAX], capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(done.stdout) == pytest.approx([-1, -1, -0.5, 0], abs=1e-5)
 
 
 def test_batch_norms_have_momentum_0_8() -> None:

@@ -37,7 +37,6 @@ from srgan_cli.model import (
     SRGAN,
     Generator,
     GeneratorConfig,
-    LossWeights,
     build_discriminator,
     load_discriminator,
     load_generator,
@@ -342,7 +341,7 @@ def test_on_jax_a_stop_takes_no_step_by_surprise() -> None:
 
 def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_path: Path) -> None:
     options = replace(options, pretrain_steps=40, steps=0, learning_rate=1e30, report_every=1, backup_every="1")
-    with pytest.raises(SrganError, match="the loss is no number at step") as caught:
+    with pytest.raises(SrganError, match="the loss is NaN or infinite at step") as caught:
         run(options, tmp_path / "run")
     assert "--learning-rate" in caught.value.hint
     for row in RunFolder(tmp_path / "run").read_log():
@@ -350,7 +349,7 @@ def test_no_number_stops_before_a_backup_is_spoiled(options: TrainOptions, tmp_p
     assert RunFolder(tmp_path / "run").backups() == []  # the first update spoiled everything
     first, _ = run(replace(options, learning_rate=1e-3, pretrain_steps=2), tmp_path / "later")
     assert first
-    with pytest.raises(SrganError, match="the loss is no number"):
+    with pytest.raises(SrganError, match="the loss is NaN or infinite"):
         run(options, tmp_path / "later")
     records, lines = run(replace(options, learning_rate=1e-3, pretrain_steps=4), tmp_path / "later")
     assert "resumed after step 2 of pretrain" in lines
@@ -664,24 +663,6 @@ def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
         together = tape.gradient(total, [variable.value for variable in variables])
         for one, other in zip(alone, together, strict=True):
             np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-6)
-
-
-def test_texture_costs_pixels_and_a_cast_costs_colour(photo: np.ndarray) -> None:
-    generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
-    hr = to_tensor(photo[None, :32, :32])
-    texture = np.where(np.indices(hr.shape)[1:3].sum(axis=0) % 2, 0.1, -0.1).astype(np.float32)
-
-    def extra(sr: np.ndarray, **weights: float) -> float:
-        losses = (
-            SRGAN(generator, discriminator, lambda hr, sr: ops.mean(ops.square(hr - sr)), LossWeights(**kinds))
-            for kinds in (weights, {})
-        )
-        one, other = (float(ops.squeeze(loss.compute_loss(None, hr, sr, training=False))) for loss in losses)
-        return one - other
-
-    assert extra(hr + texture, pixel=10) == pytest.approx(1, abs=1e-3)
-    assert extra(hr + texture, colour=10) == pytest.approx(0, abs=1e-3)
-    assert extra(hr + 0.1, colour=10) == pytest.approx(1, abs=1e-3)
 
 
 def test_one_step_changes_both_networks(photo: np.ndarray) -> None:

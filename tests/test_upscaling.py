@@ -114,7 +114,7 @@ def test_a_spoiled_network_makes_no_picture(photo: np.ndarray, tmp_path: Path) -
     generator.get_layer("last").bias.assign([0.0, np.nan, 0.0])
     generator.save(tmp_path / "g.keras")
     upscaler = Upscaler(Options(str(tmp_path / "g.keras"), device="cpu", precision="float32"))
-    with pytest.raises(SrganError, match="the network gives no numbers"):
+    with pytest.raises(SrganError, match="the network returned NaN"):
         upscaler.upscale(Picture(photo[:8, :8]))
 
 
