@@ -148,8 +148,9 @@ def _native_stderr_silenced() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(handler: Callable[[int, Any], None], *signals: signal.Signals) -> Iterator[None]:
-    """Let a function handle these signals."""
-    before = {number: signal.signal(number, handler) for number in signals}
+    """Let a function handle these signals, but for those that are to be ignored, as by nohup or `trap ''`."""
+    heard = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:
@@ -166,7 +167,7 @@ def stop_signals(promise: str = "") -> Iterator[list[int]]:
     """
     received: list[int] = []
     signals = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
+    if hasattr(signal, "SIGHUP"):
         signals.append(signal.SIGHUP)
 
     def note(number: int, _frame: Any) -> None:

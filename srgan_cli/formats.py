@@ -142,7 +142,7 @@ def format_of(path: Path) -> Format:
         what = f"pictures are not written as {path.suffix!r}" if path.suffix else "has no ending that tells the format"
         raise SrganError(
             f"{path}: {what}",
-            f"use one of {accepted} as the ending of the name behind -o or as --format; a folder's name ends with /",
+            f"use one of {accepted} as the ending of the name behind -o; a folder's name ends with /",
         )
     return kind
 

@@ -130,7 +130,7 @@ def plan_jobs(
         limits: What a picture may take.
 
     Raises:
-        UsageError: Two inputs would be written to the same file.
+        UsageError: Two inputs would be written to the same file, or a quality is given, but no format has one.
         SrganError: The output folder cannot be made.
     """
     destination = destination or Destination()
@@ -146,6 +146,9 @@ def plan_jobs(
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
     _refuse_clashes(work)
+    kinds = [kind for _, target in work if (kind := formats.SUFFIXES.get(target.suffix.lower()))]
+    if kinds and not any(kind.lossy for kind in kinds):
+        destination.check_quality(kinds[0])
     jobs, settled = _checked(work, targets, destination, existing, limits)
     return Plan(jobs, search.failures + settled, dict(search.passed_over))
 

@@ -16,7 +16,7 @@ PROGRAM = 760 * 2**20  # with TensorFlow
 LARGEST_WINDOWS = 3 * 2**30  # as large as `upscaling.MEMORY_BUDGET` lets them become, and what they leave behind
 PER_WINDOW_PIXEL = 69_000
 SMALLEST_WINDOWS = (DEFAULT_TILE + 2 * DEFAULT_HALO) ** 2 * PER_WINDOW_PIXEL  # what remains where memory is scarce
-PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55)}  # without and with alpha
+PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55), "GIF": (34, 34)}  # without and with alpha
 CGROUPS = {  # controller in /proc/self/cgroup -> where it is mounted; its limit, usage, and what of that gives way
     "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     "memory": (

@@ -35,12 +35,14 @@ def from_array(array: np.ndarray) -> Picture:
 
     Args:
         array: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGB and alpha; uint8 or
-            uint16.
+            uint16, in any byte order.
 
     Raises:
         SrganError: Another shape or dtype, or no pixels.
     """
     array = np.asarray(array)
+    if array.dtype == np.dtype(np.uint16).newbyteorder():
+        array = array.astype(np.uint16)
     if array.dtype not in (np.uint8, np.uint16) or array.size == 0:
         raise SrganError(
             f"an array of {array.dtype}, shape {array.shape}, is not a picture", "give uint8 or uint16 pixels"

@@ -6,15 +6,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import product
 from threading import Lock
 
 from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, TiffTags, _imaging
 
 from srgan_cli.formats import FORMATS
-from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED
+from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED, RGB, UNSPECIFIED
 
 LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked; Pillow refuses more than one MiB
 TRANSPARENCY_MASK = 4  # a TIFF's photometric interpretation
+COLOURS = ((BLACK_IS_ZERO, "L"), (RGB, "RGB"))
+EXTRAS, MOST_OTHERS = (UNSPECIFIED, PREMULTIPLIED, ALPHA), 2  # Pillow looks at six channels at most
 MISLEADING = (
     "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
 )  # fmt: skip
@@ -68,11 +71,15 @@ def readable_formats() -> list[str]:
 
 
 def _open_tiffs() -> None:
-    """Tell Pillow of 16-bit grey with alpha, which `sixteen.decode` reads, and of masks, which are passed over."""
+    """Tell Pillow of 16-bit TIFFs that `sixteen.decode` reads, and of masks, which are passed over.
+
+    The former are grey with alpha, and what has further channels, such as Photoshop's saved selections.
+    """
     for order in (b"II", b"MM"):
-        for extra in (PREMULTIPLIED, ALPHA):
-            key = (order, BLACK_IS_ZERO, (1,), 1, (16, 16), (extra,))
-            TiffImagePlugin.OPEN_INFO.setdefault(key, ("LA", "LA;16"))
+        for (photometric, colours), extra, others in product(COLOURS, EXTRAS, range(MOST_OTHERS + 1)):
+            key = (order, photometric, (1,), 1, (16,) * (len(colours) + 1 + others), (extra, *[UNSPECIFIED] * others))
+            mode = colours if extra == UNSPECIFIED else f"{colours}A"
+            TiffImagePlugin.OPEN_INFO.setdefault(key, (mode, f"{mode};16"))
         for bit_order in (1, 2):
             TiffImagePlugin.OPEN_INFO.setdefault((order, TRANSPARENCY_MASK, (1,), bit_order, (1,), ()), ("1", "1"))
 

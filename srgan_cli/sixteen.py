@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
-PREMULTIPLIED, ALPHA = 1, 2
+UNSPECIFIED, PREMULTIPLIED, ALPHA = 0, 1, 2
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -58,7 +58,7 @@ def _decode_tiff(file: Any, number: int) -> np.ndarray:
         colours = 3 if page.photometric == RGB else 1
         if page.photometric == WHITE_IS_ZERO:
             pixels[..., :colours] = 65535 - pixels[..., :colours]
-        extra = page.extrasamples[0] if page.extrasamples else 0
+        extra = page.extrasamples[0] if page.extrasamples else UNSPECIFIED
         if extra == PREMULTIPLIED:
             return _divide_by_alpha(pixels[..., : colours + 1])
         return pixels[..., : colours + (extra == ALPHA)]

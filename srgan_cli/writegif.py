@@ -124,24 +124,26 @@ def _with_palette(colour: np.ndarray, visible: np.ndarray, drawn: np.ndarray) ->
     seen = colour[visible] if visible.any() else np.zeros((1, 3), np.uint8)
     few = Image.fromarray(seen[None]).getcolors(COLOURS)
     if few:
-        palette = np.array(sorted(rgb for _, rgb in few))
+        palette = np.array(sorted(rgb for _, rgb in few), np.uint8)
         # Pillow takes colours that are less than four levels apart for the same.
-        indices = np.searchsorted(_packed(palette), _packed(colour)).clip(max=len(palette) - 1)
+        indices = np.searchsorted(_packed(palette), _packed(colour)).astype(np.uint8)
     else:
         sample = Image.fromarray(seen[None, :: -(-len(seen) // SAMPLE)])
         # The extremes, without which dithering leaves specks, and what is frequent, for smooth skies.
         extremes = sample.quantize(EXTREMES, Image.Quantize.MAXCOVERAGE)
         settled = max(1, sample.width // SETTLED)
         frequent = sample.quantize(COLOURS - EXTREMES, Image.Quantize.MEDIANCUT, kmeans=settled)
-        palette = np.array([*(extremes.getpalette() or ()), *(frequent.getpalette() or ())]).reshape(-1, 3)
+        colours = [*(extremes.getpalette() or ()), *(frequent.getpalette() or ())]
+        palette = np.array(colours, np.uint8).reshape(-1, 3)
         both = Image.new("P", (1, 1))
-        both.putpalette(palette.astype(np.uint8).tobytes())
+        both.putpalette(palette.tobytes())
         indices = np.asarray(Image.fromarray(np.ascontiguousarray(colour)).quantize(palette=both))
-    image = Image.fromarray(np.where(drawn, indices, len(palette)).astype(np.uint8))
-    image.putpalette(palette.astype(np.uint8).tobytes() + bytes(3))
+    image = Image.fromarray(np.where(drawn, indices, np.uint8(len(palette))))
+    image.putpalette(palette.tobytes() + bytes(3))
     return image, not few
 
 
 def _packed(colour: np.ndarray) -> np.ndarray:
     """(..., 3) -> (...): a number for each colour, in the order of red, green, blue."""
-    return colour.astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    red, green, blue = np.moveaxis(colour, -1, 0)
+    return red * np.uint32(1 << 16) + green * np.uint32(1 << 8) + blue

@@ -1,6 +1,7 @@
 """What the tests share: small real pictures, small networks, and the shared test sets where they are."""
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
 RELEASED = sorted(released())
 SHARED = ROOT.parent / "shared" / "data"
+
+
+# In the background, where programs are deaf to Ctrl-C, what tests start would be, too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

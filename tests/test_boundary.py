@@ -57,6 +57,17 @@ def test_a_closed_terminal_stops_unless_that_is_to_be_ignored(capfd: pytest.Capt
         signal.signal(signal.SIGHUP, before)
 
 
+def test_what_is_to_be_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_signals() as stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert stopped == []
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Leaving(io.StringIO):
     """A stderr that nobody reads any more, or ever."""
 

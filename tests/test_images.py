@@ -308,6 +308,14 @@ def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(to_array(from_array(array)).reshape(shape), array)
 
 
+def test_the_byte_order_of_arrays_is_theirs() -> None:
+    array = np.arange(60, dtype=np.uint16).reshape(4, 5, 3) * 999
+    for order in "<>":
+        picture = from_array(array.astype(f"{order}u2"))
+        assert picture.colour.dtype == np.uint16
+        np.testing.assert_array_equal(picture.colour, array)
+
+
 @pytest.mark.parametrize(
     "array", [np.zeros((2, 2, 5), np.uint8), np.zeros((2, 2, 3)), np.zeros((0, 2), np.uint8), np.zeros(4, np.uint8)]
 )

@@ -239,6 +239,16 @@ def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatc
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_quality_needs_a_format_that_has_one() -> None:
+    with pytest.raises(UsageError, match="PNG has no quality"):
+        plan("in", quality=80)
+    assert len(plan("in", quality=80, recursive=True).jobs) == 3  # one is a JPEG
+    Path("out/deep").mkdir(parents=True)
+    Path("out/deep/c.jpg").touch()
+    assert len(plan("in", quality=80, recursive=True, existing="skip", output="out/").jobs) == 2
+
+
+@pytest.mark.usefixtures("folder")
 def test_stdout_takes_one_picture() -> None:
     (job,) = plan("in/b.png", output="-", format="tiff").jobs
     assert (job.to_stdout, job.target.suffix) == (True, ".tif")

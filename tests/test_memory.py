@@ -34,6 +34,7 @@ def test_a_large_picture_takes_its_result_and_little_else() -> None:
         (LARGE, Size(scale=2), ".png"),  # by way of 16 bits and floats
         (LARGE, Size(scale=5), ".png"),
         (LARGE, Size(), ".avif"),
+        (LARGE, Size(), ".gif"),
     ],
 )
 def test_more_takes_more(header: Header, size: Size, ending: str) -> None:

@@ -86,6 +86,18 @@ def test_tiffs_of_other_programs_are_read(tmp_path: Path, channels: int, options
     check(tmp_path / "p.tif", pixels)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("others", [1, 2])
+def test_saved_selections_are_passed_over(tmp_path: Path, channels: int, others: int) -> None:
+    pixels = dark(channels + others)
+    extra = ["unassalpha"] * (channels in (2, 4)) + ["unspecified"] * others
+    photometric = "rgb" if channels > 2 else "minisblack"
+    tifffile.imwrite(
+        tmp_path / "p.tif", pixels, photometric=photometric, planarconfig="contig", extrasamples=extra, metadata=None
+    )
+    check(tmp_path / "p.tif", pixels[..., :channels])
+
+
 def test_white_can_be_zero(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0], photometric="miniswhite", metadata=None)
     check(tmp_path / "p.tif", 65535 - dark(1))
