@@ -43,7 +43,8 @@ RULES = """
   not, since Pillow does not tell. I and F have no agreed black and white and are refused.
 - A palette becomes the colours it stands for: grey if all that are in use are grey, unless the file's profile is for
   RGB.
-- RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out; premultiplied colours are divided.
+- RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out, as are further channels of a TIFF,
+  such as saved selections; premultiplied colours are divided.
 - CMYK goes through its profile to sRGB, or, without one, through Pillow's plain conversion, and it is said which.
 
 ## From any kind of picture to any format
