@@ -139,7 +139,6 @@ def _check_named(output: Path, destination: Destination) -> None:
     if destination.suffix is not None:
         raise UsageError(f"{output}: is the name, so that --suffix says nothing", "leave one of them out")
     kind = formats.SUFFIXES.get(output.suffix.lower())
-    destination.check_quality(kind)
     if destination.kind and kind is not destination.kind:
         raise UsageError(
             f"{output}: is not a name for {destination.kind.name}", f"end it in {destination.kind.suffixes[0]}"
