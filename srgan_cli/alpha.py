@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
 from srgan_cli.picture import Picture
 
@@ -18,6 +17,8 @@ def bleed(picture: Picture) -> np.ndarray:
     hidden = picture.alpha[..., 0] == 0
     if hidden.all() or not hidden.any():
         return picture.colour
+    from scipy import ndimage  # here, since loading it takes longer than all that is planned
+
     rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
     return picture.colour[rows, columns]
 
@@ -27,6 +28,8 @@ def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
 
     So what is opaque or transparent in the picture stays exactly that, where a network is a few levels off.
     """
+    from scipy import ndimage
+
     scale = alpha_sr.shape[0] // alpha_lr.shape[0]
     least, most = (
         extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)

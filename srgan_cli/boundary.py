@@ -1,5 +1,6 @@
 """Where errors and signals become exit codes."""
 
+import gc
 import importlib
 import logging
 import os
@@ -116,9 +117,13 @@ def loading() -> Iterator[None]:
 def _load_keras() -> None:
     """Load the library that all that is heavy begins with, by its name, since this module is for `--help`, too.
 
+    The objects that stay are kept from the garbage collector, which would look at them meanwhile, later and at the
+    end of the program, which takes seconds.
+
     Raises:
         UsageError: It cannot be loaded.
     """
+    gc.disable()
     try:
         importlib.import_module("keras")
     except ModuleNotFoundError:
@@ -126,6 +131,9 @@ def _load_keras() -> None:
     except Exception as error:  # whatever a strange keras.json, or a library that does not fit, leads to
         hint = f"look at ~/.keras/keras.json, or {CHOOSE_BACKEND}"
         raise UsageError(f"Keras cannot be loaded ({reason(error)})", hint) from error
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What the tests share: small real pictures, small networks, and the shared test sets where they are."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -30,6 +31,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come first, so that at the end no worker waits for a long one of the other's."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_configure() -> None:
+    """Collect no garbage while the libraries are loaded, as in the program."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect it again, but not in the libraries."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""What signals do to work that is going on."""
+"""What loading and signals do to the program."""
 
+import gc
 import io
 import os
 import signal
@@ -7,10 +8,21 @@ import sys
 
 import pytest
 
-from srgan_cli.boundary import stop_signals, unless_stopped
+from srgan_cli.boundary import loading, stop_signals, unless_stopped
 from srgan_cli.console import training_display
 from srgan_cli.options import TrainOptions
 from srgan_cli.runs import Record
+
+
+def test_garbage_is_collected_again_but_not_looked_for_in_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.unfreeze()
+    with loading():
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 100_000
+    monkeypatch.setitem(sys.modules, "keras", None)  # what cannot be imported
+    with pytest.raises(ModuleNotFoundError), loading():
+        pass
+    assert gc.isenabled()
 
 
 def test_the_first_signal_is_noted_and_the_second_ctrl_c_ends_at_once() -> None:
