@@ -1,17 +1,15 @@
-"""Files -> files: jobs are done one after the other, and one that fails does not stop the others."""
+"""Files -> files: jobs are computed one after the other, and one that fails does not stop the others."""
 
 import errno
 import io
 import math
 import os
 import random
-import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -20,10 +18,12 @@ from srgan_cli import formats, images
 from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason, said_of
 from srgan_cli.files import remove_stale, write_stdout
+from srgan_cli.formats import Format
 from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.jobs import Job
 from srgan_cli.outcomes import Outcome
 from srgan_cli.picture import Picture
+from srgan_cli.writing import Writers, free_space
 
 OnPixels = Callable[[int], None]
 Upscale = Callable[[Picture, OnPixels], Picture]
@@ -35,27 +35,42 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     Args:
         upscale: Enlarges one picture, and tells how many pixels were finished.
         jobs: From `jobs.plan_jobs`.
-        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture.
+        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture. What is computed by then
+            is still written if it raises `KeyboardInterrupt`.
 
     Yields:
         What came of each job when it ends.
     """
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
-    waiting, alone = deque(jobs), True
-    disks = _FullDisks()
-    while waiting:
-        job = waiting.popleft()
-        on_pixels(0)  # a place to stop at
-        settled = _done_meanwhile(job) or disks.refuse(job)
-        if settled:
-            on_pixels(job.pixels)
-        outcome = settled or _attempt(upscale, job, on_pixels)
-        disks.note(job, outcome)
-        if outcome.skipped and alone:  # two programs that go on in the same order would compute the same all the time
-            random.shuffle(waiting)
-            alone = False
-        yield outcome
+    waiting, disks, alone = deque(jobs), _FullDisks(), True
+
+    def told(ended: Iterable[tuple[Job, Outcome]]) -> Iterator[Outcome]:
+        nonlocal alone
+        for job, outcome in ended:
+            disks.note(job, outcome)
+            if outcome.skipped and alone:  # two programs that go on in the same order would compute the same
+                random.shuffle(waiting)
+                alone = False
+            yield outcome
+
+    with Writers() as writers:
+        try:
+            while waiting:
+                job = waiting.popleft()
+                on_pixels(0)  # a place to stop at
+                yield from told(writers.make_room(job))
+                outcome = _done_meanwhile(job) or disks.refuse(job)
+                if outcome:
+                    on_pixels(job.pixels)
+                else:
+                    outcome = _begin(upscale, job, on_pixels, writers)
+                if outcome:
+                    yield from told([(job, outcome)])
+        except KeyboardInterrupt:
+            yield from told(writers.finish())
+            raise
+        yield from told(writers.finish())
 
 
 class _FullDisks:
@@ -68,7 +83,7 @@ class _FullDisks:
         """Look whether a disk was full."""
         if outcome.error and getattr(outcome.error.__cause__, "errno", None) == errno.ENOSPC:
             with suppress(OSError):  # it is gone
-                disk, free = _disk_of(job.target)
+                disk, free = free_space(job.target)
                 self._full[disk] = free, math.prod(job.sr_size)
 
     def refuse(self, job: Job) -> Outcome | None:
@@ -76,7 +91,7 @@ class _FullDisks:
         if not self._full:
             return None
         try:
-            disk, free = _disk_of(job.target)
+            disk, free = free_space(job.target)
         except OSError:  # it is gone
             return None
         if disk not in self._full:
@@ -89,21 +104,34 @@ class _FullDisks:
         return Outcome(job.source, job.place, job.lr_size, error=error)
 
 
-def _disk_of(path: Path) -> tuple[int, int]:
-    """The disk that a file is on, or will be, and how many bytes are free there."""
-    there = next((folder for folder in path.absolute().parents if folder.exists()), Path())
-    return there.stat().st_dev, shutil.disk_usage(there).free
-
-
-def _attempt(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
-    """What comes of one job."""
-    started = time.perf_counter()
+def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers) -> Outcome | None:
+    """Compute a picture and let it be written; what came of it, if it ends here, as an animation does."""
+    started, left = time.perf_counter(), _Left(job.pixels, on_pixels)
+    if job.header.frames > 1:
+        return _ended(job, started, lambda: _animated(upscale, job, left))
     try:
-        return replace(_run(upscale, job, on_pixels), seconds=time.perf_counter() - started)
-    except SrganError as error:
-        return _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=error)
-    except MemoryError:  # while it is prepared or written; the network's is met where it computes
-        return Outcome(job.source, job.place, job.lr_size, error=OutOfMemoryError(job.source))
+        write = _computed(upscale, job, left)
+    except (SrganError, MemoryError) as error:
+        return _failed(job, error)
+    writers.begin(job, lambda: _ended(job, started, write), time.perf_counter() - started)
+    return None
+
+
+def _ended(job: Job, started: float, finish: Callable[[], Outcome]) -> Outcome:
+    """What comes of a job by the last that there is to do."""
+    try:
+        return replace(finish(), seconds=time.perf_counter() - started)
+    except (SrganError, MemoryError) as error:
+        return _failed(job, error)
+
+
+def _failed(job: Job, error: SrganError | MemoryError) -> Outcome:
+    """A failure, unless another program has written the result meanwhile.
+
+    Memory ran out while the picture was prepared or written; the network's is met where it computes.
+    """
+    said = error if isinstance(error, SrganError) else OutOfMemoryError(job.source)
+    return _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=said)
 
 
 def _done_meanwhile(job: Job) -> Outcome | None:
@@ -113,28 +141,48 @@ def _done_meanwhile(job: Job) -> Outcome | None:
     return None
 
 
-def _run(upscale: Upscale, job: Job, on_pixels: OnPixels) -> Outcome:
-    kind = formats.format_of(job.target).with_quality(job.quality)
-    left = job.pixels
+class _Left:
+    """Tells how many of a job's pixels were finished, all in all as many as it has."""
+
+    def __init__(self, pixels: int, on_pixels: OnPixels) -> None:
+        self._pixels, self._on_pixels = pixels, on_pixels
+
+    def __call__(self, count: int) -> None:
+        self._pixels -= count
+        self._on_pixels(count)
+
+    def close(self) -> None:
+        """Tell of the rest, such as that of frames without the alpha that others have."""
+        self(self._pixels)
+
+
+def _computed(upscale: Upscale, job: Job, left: _Left) -> Callable[[], Outcome]:
+    """What writes the result of a picture, which is computed at once."""
     notes: dict[str, None] = {}
+    with closing(_frames(job)) as lr:
+        picture = next(_enlarged(upscale, lr, job, left, notes)).picture
+    left.close()
+    kind = _kind(job)
+    return lambda: _written(job, notes, lambda file: images.encode(picture, kind, file))
 
-    def advance(count: int) -> None:
-        nonlocal left
-        left -= count
-        on_pixels(count)
 
+def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
+    """Compute an animation, or pages, while it is written."""
+    notes: dict[str, None] = {}
+    with closing(_frames(job)) as lr:
+        sr = _enlarged(upscale, lr, job, left, notes)
+        outcome = _written(job, notes, lambda file: encode_frames(sr, job.header, _kind(job), file))
+    left.close()
+    return outcome
+
+
+def _kind(job: Job) -> Format:
+    return formats.format_of(job.target).with_quality(job.quality)
+
+
+def _frames(job: Job) -> Generator[Frame, None, None]:
     content = _content(job)
-    file = None if content is None else io.BytesIO(content)
-    with closing(read_frames(job.source, file, job.most_pixels)) as lr:
-        sr = _enlarged(upscale, lr, job, advance, notes)
-        if job.header.frames == 1:
-            picture = next(sr).picture
-            lost = _write(job, lambda file: images.encode(picture, kind, file))
-        else:
-            lost = _write(job, lambda file: encode_frames(sr, job.header, kind, file))
-    on_pixels(left)  # frames without the alpha that others have
-    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
-    return replace(job.expected, notes=(*job.expected.notes, *notes, *left_out))
+    return read_frames(job.source, None if content is None else io.BytesIO(content), job.most_pixels)
 
 
 def _content(job: Job) -> bytes | None:
@@ -185,6 +233,13 @@ def _is_same(one: Picture, other: Picture) -> bool:
         a is b or (a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b))
         for a, b in ((one.colour, other.colour), (one.alpha, other.alpha))
     )
+
+
+def _written(job: Job, notes: dict[str, None], encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> Outcome:
+    """Write a result; `notes` are those that are there when that is done."""
+    lost = _write(job, encode_to)
+    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
+    return replace(job.expected, notes=(*job.expected.notes, *notes, *left_out))
 
 
 def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:

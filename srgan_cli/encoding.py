@@ -20,6 +20,7 @@ from srgan_cli.writegif import write_gif
 PNG = SUFFIXES[".png"]
 LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory needs some room
 STRIP_BYTES = 2**18
+TIFF_LEVEL = 5  # of zlib's 1 to 9, of which 6 is usual; see PNG's
 HALF_OF_THE_BITS = "8 of the 16 bits"
 
 
@@ -192,7 +193,7 @@ def _deflated_differences(strip: np.ndarray) -> bytes:
     """The strip's rows as differences between neighbours (TIFF's predictor 2), deflated."""
     differences = strip.copy()
     differences[:, 1:] -= strip[:, :-1]
-    return zlib.compress(differences.astype(differences.dtype.newbyteorder("<"), copy=False).tobytes())
+    return zlib.compress(differences.astype(differences.dtype.newbyteorder("<"), copy=False).tobytes(), TIFF_LEVEL)
 
 
 def _set_structure(tags: TiffImagePlugin.ImageFileDirectory_v2, pixels: np.ndarray, rows: int) -> None:

@@ -273,7 +273,8 @@ def test_nothing_is_computed_for_a_full_disk(
     for number, height in enumerate((8, 8, 4, 8, 8)):
         Image.fromarray(photo[:height, :8]).save(tmp_path / f"{number}.png")
     jobs = plan_jobs([str(tmp_path)], Destination(str(tmp_path / "out"))).jobs
-    free, computed = [1000, 1000, 1000, 1000, 1001, 1001], []  # after the first failure, and before each that follows
+    outcomes: list[Outcome] = []
+    computed: list[int] = []
 
     def no_space(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -285,8 +286,10 @@ def test_nothing_is_computed_for_a_full_disk(
         return enlarge(picture, on_pixels)
 
     monkeypatch.setattr(os, "fsync", no_space)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free.pop(0)))
-    errors = [str(outcome.error) for outcome in run_jobs(count, jobs)]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000 + (len(outcomes) > 3)))
+    for outcome in run_jobs(count, jobs):
+        outcomes.append(outcome)
+    errors = [str(outcome.error) for outcome in outcomes]
     assert computed == [8, 4, 8]  # the first, a smaller one, and when there is more room
     assert [("No space left" in error, "not computed" in error) for error in errors] == [
         (True, False), (False, True), (False, False), (False, True), (False, False),

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 from test_cli import in_process
+from test_training import operation_by_operation
 
 from srgan_cli.errors import UsageError
 from srgan_cli.replicas import is_chief, replicated
@@ -50,7 +51,8 @@ def losses(run: Path) -> list[float]:
 def test_two_workers_train_as_one_with_their_batches_together(tmp_path: Path, photo: np.ndarray) -> None:
     (tmp_path / "data").mkdir()
     Image.fromarray(photo).save(tmp_path / "data" / "photo.png")
-    assert in_process("train", "--data", tmp_path / "data", "-o", tmp_path / "alone", *OPTIONS)[0] == 0
+    with operation_by_operation():
+        assert in_process("train", "--data", tmp_path / "data", "-o", tmp_path / "alone", *OPTIONS)[0] == 0
     workers = [f"localhost:{port}" for port in free_ports(2)]
     configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
     together = [start(tmp_path / "data", tmp_path / "both", TF_CONFIG=json.dumps(config)) for config in configs]

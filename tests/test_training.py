@@ -49,9 +49,6 @@ from srgan_cli.session import Listener
 from srgan_cli.training import train
 from srgan_cli.validation import Validation
 
-# Of the data, which are the same either way.
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
-
 SMALL: dict[str, Any] = {
     "hr_size": 32,
     "batch_size": 2,

@@ -56,11 +56,14 @@ def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: n
 @pytest.mark.parametrize("model", RELEASED)
 def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, shared: Path) -> None:
     upscaler = Upscaler(Options(model, precision="float32"))
-    for name in ("ppt3", "zebra", "monarch"):
-        lr = to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour)
+    # Where these have their largest seams at halos of 8 and 10.
+    worst = {"ppt3": (np.s_[:], np.s_[:48]), "zebra": (np.s_[57:], np.s_[:]), "monarch": (np.s_[32:80], np.s_[:])}
+    for name, part in worst.items():
+        lr = to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour[part])
         whole = upscaler.run_network(lr[None])[0]
         plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.halo, budget=1)
         tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
+        assert len(plan.windows) == 3, "the middle one has no more than the halo on both sides"
         assert 0 < np.abs(tiled - whole).max() * 127.5 <= 1
 
 
@@ -194,40 +197,42 @@ def test_a_picture_that_is_flat_in_one_channel_is_enlarged(photo: np.ndarray) ->
 
 
 def test_scarce_memory_makes_smaller_windows(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    lr = photo[:, :100]
     seen: list[int] = []
     scarce = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32"))
     network = scarce.run_network
 
-    def watched(lr: np.ndarray) -> np.ndarray:
-        seen.append(lr[..., 0].size)
-        return network(lr)
+    def watched(windows: np.ndarray) -> np.ndarray:
+        seen.append(windows[..., 0].size)
+        return network(windows)
 
     monkeypatch.setattr(scarce, "run_network", watched)
-    sr = scarce.upscale(Picture(photo)).colour.astype(int)
-    monkeypatch.setattr(upscaling, "available", lambda: 2 * 16 * photo.nbytes)  # SR and no more
-    assert np.abs(sr - scarce.upscale(Picture(photo)).colour).max() <= 1
-    assert seen[0] == photo[..., 0].size
+    sr = scarce.upscale(Picture(lr)).colour.astype(int)
+    monkeypatch.setattr(upscaling, "available", lambda: 2 * 16 * lr.nbytes)  # SR and no more
+    assert np.abs(sr - scarce.upscale(Picture(lr)).colour).max() <= 1
+    assert seen[0] == lr[..., 0].size
     assert max(seen[1:]) <= 88**2
 
 
 def test_out_of_memory_makes_smaller_windows(
     upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lr = photo[:, :128]
     lines: list[str] = []
     scarce = Upscaler(Options(PIXEL_MODEL, precision="float32"), lines.append)
     network = scarce.run_network
     done: list[int] = []
 
-    def run_out_of_memory(lr: np.ndarray) -> np.ndarray:
-        if lr[..., 0].size > 10_000 and done:  # not at the first window
+    def run_out_of_memory(windows: np.ndarray) -> np.ndarray:
+        if windows[..., 0].size > 10_000 and done:  # not at the first window
             raise MemoryError
-        return network(lr)
+        return network(windows)
 
     monkeypatch.setattr(scarce, "_window_budget", 12_000)
     monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
-    sr = scarce.upscale(Picture(photo), done.append).colour
-    assert np.abs(sr.astype(int) - upscaler.upscale(Picture(photo)).colour).max() <= 1
-    assert sum(done) == photo[..., 0].size
+    sr = scarce.upscale(Picture(lr), done.append).colour
+    assert np.abs(sr.astype(int) - upscaler.upscale(Picture(lr)).colour).max() <= 1
+    assert sum(done) == lr[..., 0].size
     assert lines
     assert all(line.startswith("out of memory; going on with at most") for line in lines)
 

@@ -1,0 +1,110 @@
+"""Results that are written while others are computed."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_batch import enlarge
+
+from srgan_cli import images, memory, writing
+from srgan_cli.batch import run_jobs
+from srgan_cli.formats import Format
+from srgan_cli.jobs import Job, plan_jobs
+from srgan_cli.naming import Destination
+from srgan_cli.picture import Picture
+
+WIDTHS = (4, 5, 6, 7)
+
+
+class Events:
+    """Notes which pictures are computed and written, by their widths, and lets writing wait."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[tuple[str, int]] = []
+        self.may_write = threading.Event()
+        encode = images.encode
+
+        def noted(picture: Picture, kind: Format, file: BinaryIO) -> Any:
+            assert self.may_write.wait(timeout=60)
+            self.log.append(("written", picture.colour.shape[1] // 4))
+            return encode(picture, kind, file)
+
+        monkeypatch.setattr(images, "encode", noted)
+
+    def network(self, picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        """A stand-in."""
+        self.log.append(("computed", picture.colour.shape[1]))
+        return enlarge(picture, on_pixels)
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Events:
+    """On a machine with two cores and memory enough."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(memory, "available", lambda: None)
+    return Events(monkeypatch)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, photo: np.ndarray) -> list[Job]:
+    """Four pictures of different widths."""
+    (tmp_path / "in").mkdir()
+    for width in WIDTHS:
+        Image.fromarray(photo[:4, :width]).save(tmp_path / "in" / f"{width}.png")
+    return plan_jobs([str(tmp_path / "in")], Destination(str(tmp_path / "out"))).jobs
+
+
+def test_as_many_wait_to_be_written_as_there_are_threads(events: Events, jobs: list[Job]) -> None:
+    threading.Timer(0.3, events.may_write.set).start()
+    outcomes = list(run_jobs(events.network, jobs))
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+    assert [outcome.lr_size for outcome in outcomes] == [(width, 4) for width in WIDTHS]
+    assert events.log[:2] == [("computed", 4), ("computed", 5)]
+    assert events.log[2][0] == "written"
+
+
+@pytest.mark.parametrize("scarce", ["memory", "disk"])
+def test_where_there_is_room_for_one_only_it_is_written_first(
+    events: Events, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, scarce: str
+) -> None:
+    events.may_write.set()
+    if scarce == "memory":
+        monkeypatch.setattr(memory, "available", lambda: int(1.5 * jobs[-1].memory))
+    else:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=16 * 20 * writing.MOST_BYTES))
+    list(run_jobs(events.network, jobs))
+    assert events.log == [(what, width) for width in WIDTHS for what in ("computed", "written")]
+
+
+def test_what_takes_longer_to_compute_is_told_of_at_once(
+    events: Events, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "PATIENCE", 10**6)
+    events.may_write.set()
+    for width, outcome in zip(WIDTHS, run_jobs(events.network, jobs), strict=True):
+        assert outcome.lr_size == (width, 4)
+        assert events.log[-2:] == [("computed", width), ("written", width)]
+
+
+def test_what_is_computed_when_it_is_interrupted_is_written_and_told(events: Events, jobs: list[Job]) -> None:
+    def interrupted(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
+        if picture.colour.shape[1] == WIDTHS[1]:
+            threading.Timer(0.3, events.may_write.set).start()
+            raise KeyboardInterrupt
+        return enlarge(picture, on_pixels)
+
+    outcomes = run_jobs(interrupted, jobs)
+    done = next(outcomes)
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    assert done.target
+    with Image.open(done.target) as image:
+        assert image.size == (4 * WIDTHS[0], 16)
+    assert [path.name for path in done.target.parent.iterdir()] == [done.target.name]
