@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,3 +91,21 @@ def model(tmp_path_factory: pytest.TempPathFactory, small_generator: "Generator"
     path = tmp_path_factory.mktemp("weights") / "small.keras"
     small_generator.save(path)
     return path
+
+
+@contextmanager
+def operation_by_operation() -> Iterator[None]:
+    """Let TensorFlow do one operation after the other, without graphs.
+
+    A few steps of a small network are done in half of the time that tracing takes. And they are the same every time: in
+    a graph, TensorFlow adds three gradients or more into the memory of that which is free first, so the order, and the
+    last bit of the sum, depend on what else the machine is doing. Adam makes much of it where a gradient is zero, as
+    before a batch norm: a last bit in step 4 is 1e-4 of the loss in step 12.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)

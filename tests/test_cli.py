@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHOTO
+from conftest import PHOTO, operation_by_operation
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -360,7 +360,8 @@ def test_train_stops_with_a_backup_and_goes_on(tmp_path: Path, small: Path, numb
     assert "go on with --resume" in lines[-1]
     assert list((tmp_path / "run" / "backup").iterdir())
     done = int(lines[-1].split("after step ")[1].split()[0])
-    code, _, stderr = in_process("train", "--resume", tmp_path / "run", "--steps", done + 2)
+    with operation_by_operation():
+        code, _, stderr = in_process("train", "--resume", tmp_path / "run", "--steps", done + 2)
     assert code == 0, stderr
     assert f"adversarial {done + 2}: " in stderr
     assert in_process("train", "--data", small.parent, "-o", tmp_path / "run")[0] == 1  # holds a run already

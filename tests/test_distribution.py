@@ -11,10 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, operation_by_operation
 from PIL import Image
 from test_cli import in_process
-from test_training import operation_by_operation
 
 from srgan_cli.errors import UsageError
 from srgan_cli.replicas import is_chief, replicated

@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import PHOTO, ROOT
+from conftest import PHOTO, ROOT, operation_by_operation
 from keras import ops
 from PIL import Image
 
@@ -71,22 +71,6 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
     for number in range(8):
         Image.fromarray(photo[number % 2 * 64 :, number // 2 * 40 :][:40, :40]).save(folder / f"{number}.png")
     return TrainOptions(data=str(folder), **SMALL)
-
-
-@contextmanager
-def operation_by_operation() -> Iterator[None]:
-    """Let TensorFlow do one operation after the other, without graphs.
-
-    A few steps of a small network are done in half of the time that tracing takes. And they are the same every time: in
-    a graph, TensorFlow adds three gradients or more into the memory of that which is free first, so the order, and the
-    last bit of the sum, depend on what else the machine is doing. Adam makes much of it where a gradient is zero, as
-    before a batch norm: a last bit in step 4 is 1e-4 of the loss in step 12.
-    """
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 def run(
