@@ -145,8 +145,10 @@ def upscale(
         from srgan_cli.account import Account
         from srgan_cli.finish import Finish, parse_colour
         from srgan_cli.naming import Destination
+        from srgan_cli.released import find_weights
         from srgan_cli.sizes import Size
 
+        find_weights(model)  # before thousands of pictures are looked at
         if overwrite and skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other", "leave one of them out")
         existing: jobs.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"

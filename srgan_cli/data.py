@@ -97,9 +97,8 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     elif path.exists():
         raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
     else:
-        raise SrganError(
-            f"{place}: there is no such folder or .zip", "check the spelling, or say where it is with --data"
-        )
+        hint = "check the spelling, or say where it is with --data or --validation"
+        raise SrganError(f"{place}: there is no such folder or .zip", hint)
     return _pictures_among(found), lambda name: images.read_picture(Path(name))
 
 

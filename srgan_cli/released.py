@@ -22,8 +22,10 @@ def find_weights(model: str) -> Path:
         if not (path / "generator.keras").exists():
             raise SrganError(f"{path}: has no generator.keras", "name a run that has reached a validation")
         return path / "generator.keras"
-    if path.suffix == ".keras" or path.exists():
+    if path.exists():
         return path
+    if path.suffix == ".keras":
+        raise SrganError(f"{path}: there is no such file", "name released weights, a .keras file or a run")
     raise SrganError(f"there is no model {model!r}", f"released: {', '.join(sorted(named))}; or pass a .keras file")
 
 

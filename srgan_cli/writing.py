@@ -38,7 +38,8 @@ class Writers:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        at_once = kind is KeyboardInterrupt  # once more, while `finish` waits
+        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
 
     def begin(self, job: Job, write: Callable[[], Outcome], seconds: float) -> None:
         """Let a thread write the result of a job.

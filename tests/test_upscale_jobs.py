@@ -62,12 +62,18 @@ def test_json_lines(model: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_dry_run_computes_and_writes_nothing() -> None:
+    Path("no.keras").write_text("damaged, which would be seen if it were loaded")
     before = sorted(Path().rglob("*"))
-    code, stdout, stderr = in_process("upscale", "in", "-o", "out", "--format", "png", "--dry-run", "--model", "none")
+    arguments = ("upscale", "in", "-o", "out", "--format", "png", "--dry-run", "--model")
+    code, stdout, stderr = in_process(*arguments, "no.keras")
     assert code == 0
     assert stdout == ("in/a.png -> out/a.png 32x32, 0.8 GB of memory\nin/b.jpg -> out/b.png 48x48, 0.8 GB of memory\n")
     assert stderr == "passed over: 1 no pictures\n2 to do\n"
     assert sorted(Path().rglob("*")) == before
+    for missing, message in (("none", "there is no model 'none'"), ("none.keras", "none.keras: there is no such file")):
+        code, stdout, stderr = in_process(*arguments, missing)
+        assert (code, stdout) == (1, "")
+        assert stderr.startswith(f"error: {message}\n")
 
 
 @pytest.mark.usefixtures("folder")
