@@ -23,10 +23,14 @@ from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.jobs import Job
 from srgan_cli.outcomes import Outcome
 from srgan_cli.picture import Picture
-from srgan_cli.writing import Writers, free_space
+from srgan_cli.writing import Writers, disk_of
 
 OnPixels = Callable[[int], None]
 Upscale = Callable[[Picture, OnPixels], Picture]
+
+
+class _Stop(BaseException):
+    """Nothing more is to be computed; a `KeyboardInterrupt` ends everything at once."""
 
 
 def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda _: None) -> Iterator[Outcome]:
@@ -35,15 +39,21 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
     Args:
         upscale: Enlarges one picture, and tells how many pixels were finished.
         jobs: From `jobs.plan_jobs`.
-        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture. What is computed by then
-            is still written if it raises `KeyboardInterrupt`.
+        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture. If it raises
+            `KeyboardInterrupt`, what is computed by then is written before that is passed on.
 
     Yields:
         What came of each job when it ends.
     """
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
-    waiting, disks, alone = deque(jobs), _FullDisks(), True
+    waiting, disks, stopped, alone = deque(jobs), _FullDisks(), False, True
+
+    def advance(count: int) -> None:
+        try:
+            on_pixels(count)
+        except KeyboardInterrupt:
+            raise _Stop from None
 
     def told(ended: Iterable[tuple[Job, Outcome]]) -> Iterator[Outcome]:
         nonlocal alone
@@ -58,19 +68,14 @@ def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda
         try:
             while waiting:
                 job = waiting.popleft()
-                on_pixels(0)  # a place to stop at
                 yield from told(writers.make_room(job))
-                outcome = _done_meanwhile(job) or disks.refuse(job)
-                if outcome:
-                    on_pixels(job.pixels)
-                else:
-                    outcome = _begin(upscale, job, on_pixels, writers)
-                if outcome:
-                    yield from told([(job, outcome)])
-        except KeyboardInterrupt:
-            yield from told(writers.finish())
-            raise
+                advance(0)  # a place to stop at
+                _begin(upscale, job, advance, writers, disks)
+        except _Stop:
+            stopped = True
         yield from told(writers.finish())
+    if stopped:
+        raise KeyboardInterrupt
 
 
 class _FullDisks:
@@ -83,7 +88,7 @@ class _FullDisks:
         """Look whether a disk was full."""
         if outcome.error and getattr(outcome.error.__cause__, "errno", None) == errno.ENOSPC:
             with suppress(OSError):  # it is gone
-                disk, free = free_space(job.target)
+                disk, free = disk_of(job.target)
                 self._full[disk] = free, math.prod(job.sr_size)
 
     def refuse(self, job: Job) -> Outcome | None:
@@ -91,7 +96,7 @@ class _FullDisks:
         if not self._full:
             return None
         try:
-            disk, free = free_space(job.target)
+            disk, free = disk_of(job.target)
         except OSError:  # it is gone
             return None
         if disk not in self._full:
@@ -104,17 +109,25 @@ class _FullDisks:
         return Outcome(job.source, job.place, job.lr_size, error=error)
 
 
-def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers) -> Outcome | None:
-    """Compute a picture and let it be written; what came of it, if it ends here, as an animation does."""
+def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, disks: _FullDisks) -> None:
+    """Compute a picture and let its result be written, or take down what else comes of it.
+
+    An animation is written here, since its frames are computed meanwhile.
+    """
     started, left = time.perf_counter(), _Left(job.pixels, on_pixels)
-    if job.header.frames > 1:
-        return _ended(job, started, lambda: _animated(upscale, job, left))
     try:
-        write = _computed(upscale, job, left)
+        outcome = _done_meanwhile(job) or disks.refuse(job)
+        if outcome:
+            writers.end(job, outcome)
+        elif job.header.frames > 1:
+            writers.end(job, _ended(job, started, lambda: _animated(upscale, job, left)))
+        else:
+            write = _computed(upscale, job, left)
+            writers.begin(job, lambda: _ended(job, started, write), time.perf_counter() - started)
     except (SrganError, MemoryError) as error:
-        return _failed(job, error)
-    writers.begin(job, lambda: _ended(job, started, write), time.perf_counter() - started)
-    return None
+        writers.end(job, _failed(job, error))
+    else:
+        left.close()
 
 
 def _ended(job: Job, started: float, finish: Callable[[], Outcome]) -> Outcome:
@@ -126,7 +139,7 @@ def _ended(job: Job, started: float, finish: Callable[[], Outcome]) -> Outcome:
 
 
 def _failed(job: Job, error: SrganError | MemoryError) -> Outcome:
-    """A failure, unless another program has written the result meanwhile.
+    """What comes of a job that cannot be done: a failure, unless another program has done it meanwhile.
 
     Memory ran out while the picture was prepared or written; the network's is met where it computes.
     """
@@ -161,9 +174,7 @@ def _computed(upscale: Upscale, job: Job, left: _Left) -> Callable[[], Outcome]:
     notes: dict[str, None] = {}
     with closing(_frames(job)) as lr:
         picture = next(_enlarged(upscale, lr, job, left, notes)).picture
-    left.close()
-    kind = _kind(job)
-    return lambda: _written(job, notes, lambda file: images.encode(picture, kind, file))
+    return lambda: _write(job, notes, lambda file: images.encode(picture, _kind(job), file))
 
 
 def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
@@ -171,9 +182,7 @@ def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
     notes: dict[str, None] = {}
     with closing(_frames(job)) as lr:
         sr = _enlarged(upscale, lr, job, left, notes)
-        outcome = _written(job, notes, lambda file: encode_frames(sr, job.header, _kind(job), file))
-    left.close()
-    return outcome
+        return _write(job, notes, lambda file: encode_frames(sr, job.header, _kind(job), file))
 
 
 def _kind(job: Job) -> Format:
@@ -235,21 +244,28 @@ def _is_same(one: Picture, other: Picture) -> bool:
     )
 
 
-def _written(job: Job, notes: dict[str, None], encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> Outcome:
-    """Write a result; `notes` are those that are there when that is done."""
-    lost = _write(job, encode_to)
+def _write(job: Job, notes: dict[str, None], encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> Outcome:
+    """Write a result.
+
+    Args:
+        job: Which.
+        notes: Those that are there when it is written.
+        encode_to: Writes it to a file; what the format cannot hold of what its file said, by name.
+    """
+    lost = _write_to_stdout(encode_to) if job.to_stdout else _write_file(job, encode_to)
     left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
     return replace(job.expected, notes=(*job.expected.notes, *notes, *left_out))
 
 
-def _write(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
-    """Write a result by a function, which returns what the format cannot hold of what its file said, by name."""
-    if job.to_stdout:
-        file = io.BytesIO()  # the writers of some formats go back and forth
-        with said_of("stdout", EncodingError):
-            lost = encode_to(file)
-        write_stdout(file.getvalue())
-        return lost
+def _write_to_stdout(encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
+    file = io.BytesIO()  # the writers of some formats go back and forth
+    with said_of("stdout", EncodingError):
+        lost = encode_to(file)
+    write_stdout(file.getvalue())
+    return lost
+
+
+def _write_file(job: Job, encode_to: Callable[[BinaryIO], tuple[str, ...]]) -> tuple[str, ...]:
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

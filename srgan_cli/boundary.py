@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import typer
 
 from srgan_cli.errors import SrganError, UsageError, reason
+from srgan_cli.files import remove_unfinished
 from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 INTERRUPTED = "interrupted; what was written is kept"
@@ -80,6 +81,7 @@ def _open_missing_streams() -> None:
 
 
 def _die_of_interrupt() -> NoReturn:
+    remove_unfinished()
     if os.name == "posix":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

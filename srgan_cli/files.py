@@ -19,6 +19,7 @@ from srgan_cli.errors import SrganError, reason
 
 STDOUT = Path("-")
 STALE_AFTER = 24 * 3600  # seconds
+_unfinished: set[Path] = set()
 
 
 @contextmanager
@@ -38,6 +39,7 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
     put = _copy_into if is_special(path) else _place_new if new else _replace
     folder = Path(tempfile.gettempdir()) if put is _copy_into else path.parent
     temporary = folder / f".srgan-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}-{ending}"
+    _unfinished.add(temporary)
     try:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what may be written
@@ -50,6 +52,14 @@ def replacing(path: Path, new: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # such as of a disk that can be read only by now
             temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Delete what threads are writing; for a program that ends at once."""
+    for path in tuple(_unfinished):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _copy_into(temporary: Path, path: Path) -> None:

@@ -63,6 +63,11 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
     return lr * channels * depth + max(last_pass, reduction, encoding)
 
 
+def of_pictures_alone(takes: int) -> int:
+    """What of the bytes that `needed` tells is not the program's or the network's, or a bit less."""
+    return max(0, takes - PROGRAM - LARGEST_WINDOWS)
+
+
 def _channels(header: Header) -> int:
     return (1 if header.grey else 3) + header.transparent
 

@@ -3,10 +3,8 @@
 import math
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +15,7 @@ from srgan_cli.outcomes import Outcome
 
 MOST_BYTES = 8  # a pixel of a file: four channels of 16 bits
 MOST_WRITERS = 4
-PATIENCE = 1 / 8  # of the time that is spent on computing; more is saved by going on
+PATIENCE = 1 / 8  # of the time that computing took: the most that going on is put off for telling of a result at once
 
 
 class Writers:
@@ -30,7 +28,7 @@ class Writers:
     def __init__(self) -> None:
         self._most = min(MOST_WRITERS, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(self._most)
-        self._pending: deque[tuple[Job, Future[Outcome]]] = deque()
+        self._jobs: dict[Future[Outcome], Job] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -38,8 +36,7 @@ class Writers:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        at_once = kind is KeyboardInterrupt  # once more, while `finish` waits
-        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
+        self._pool.shutdown(wait=kind is not KeyboardInterrupt)
 
     def begin(self, job: Job, write: Callable[[], Outcome], seconds: float) -> None:
         """Let a thread write the result of a job.
@@ -47,11 +44,17 @@ class Writers:
         Args:
             job: Which.
             write: Writes it; what came of it.
-            seconds: What computing it took. Where that is much longer, it is waited for, to be told of at once.
+            seconds: What computing it took.
         """
         future = self._pool.submit(write)
-        self._pending.append((job, future))
+        self._jobs[future] = job
         wait([future], PATIENCE * seconds)
+
+    def end(self, job: Job, outcome: Outcome) -> None:
+        """Take down what came of a job of which nothing is to be written."""
+        future: Future[Outcome] = Future()
+        future.set_result(outcome)
+        self._jobs[future] = job
 
     def make_room(self, job: Job) -> Iterator[tuple[Job, Outcome]]:
         """Wait until a job can be done beside those that are being written.
@@ -59,30 +62,45 @@ class Writers:
         Yields:
             What came of jobs that are done.
         """
-        while self._pending and (self._pending[0][1].done() or not self._has_room(job)):
-            yield self._oldest()
+        yield from self._ended()
+        while self._jobs and not self._has_room(job):
+            yield from self._next_ended()
 
     def finish(self) -> Iterator[tuple[Job, Outcome]]:
         """Wait for all; what came of them."""
-        while self._pending:
-            yield self._oldest()
+        while self._jobs:
+            yield from self._next_ended()
 
-    def _oldest(self) -> tuple[Job, Outcome]:
-        job, future = self._pending.popleft()
-        return job, future.result()
+    def _next_ended(self) -> Iterator[tuple[Job, Outcome]]:
+        wait(self._jobs, return_when=FIRST_COMPLETED)
+        return self._ended()
+
+    def _ended(self) -> Iterator[tuple[Job, Outcome]]:
+        for future in [future for future in self._jobs if future.done()]:
+            yield self._jobs.pop(future), future.result()
 
     def _has_room(self, job: Job) -> bool:
-        together = [job, *(pending for pending, _ in self._pending)]
-        free = memory.available()
-        if len(self._pending) >= self._most or (free is not None and free < sum(each.memory for each in together)):
-            return False
-        on_disk = MOST_BYTES * sum(math.prod(each.sr_size) * each.header.frames for each in together)
-        with suppress(OSError):  # it is gone
-            return free_space(job.target)[1] >= on_disk
+        written = self._jobs.values()
+        return len(written) < self._most and _fits_memory(job, written) and _fits_disk(job, written)
+
+
+def _fits_memory(job: Job, written: Iterable[Job]) -> bool:
+    """Whether there is memory for a job beside the pictures of others, which need no network any more."""
+    free = memory.available()
+    return free is None or job.memory + sum(memory.of_pictures_alone(each.memory) for each in written) <= free
+
+
+def _fits_disk(job: Job, written: Iterable[Job]) -> bool:
+    """Whether the disk has room for the result of a job beside those that are not there yet."""
+    try:
+        disk, free = disk_of(job.target)
+        together = [job, *(each for each in written if disk_of(each.target)[0] == disk)]
+    except OSError:  # it is gone
         return False
+    return MOST_BYTES * sum(math.prod(each.sr_size) * each.header.frames for each in together) <= free
 
 
-def free_space(path: Path) -> tuple[int, int]:
+def disk_of(path: Path) -> tuple[int, int]:
     """The disk that a file is on, or will be, and how many bytes are free there."""
     there = next((folder for folder in path.absolute().parents if folder.exists()), Path())
     return there.stat().st_dev, shutil.disk_usage(there).free

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 from test_batch import enlarge
 
-from srgan_cli import images, memory, writing
+from srgan_cli import files, images, memory, writing
 from srgan_cli.batch import run_jobs
 from srgan_cli.formats import Format
 from srgan_cli.jobs import Job, plan_jobs
@@ -24,16 +25,18 @@ WIDTHS = (4, 5, 6, 7)
 
 
 class Events:
-    """Notes which pictures are computed and written, by their widths, and lets writing wait."""
+    """Notes which pictures are computed and written, by their widths, and lets those that are held wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[tuple[str, int]] = []
+        self.held = set(WIDTHS)
         self.may_write = threading.Event()
         encode = images.encode
 
         def noted(picture: Picture, kind: Format, file: BinaryIO) -> Any:
-            assert self.may_write.wait(timeout=60)
-            self.log.append(("written", picture.colour.shape[1] // 4))
+            width = picture.colour.shape[1] // 4
+            assert width not in self.held or self.may_write.wait(timeout=60)
+            self.log.append(("written", width))
             return encode(picture, kind, file)
 
         monkeypatch.setattr(images, "encode", noted)
@@ -65,7 +68,7 @@ def test_as_many_wait_to_be_written_as_there_are_threads(events: Events, jobs: l
     threading.Timer(0.3, events.may_write.set).start()
     outcomes = list(run_jobs(events.network, jobs))
     assert [outcome.error for outcome in outcomes] == [None] * 4
-    assert [outcome.lr_size for outcome in outcomes] == [(width, 4) for width in WIDTHS]
+    assert sorted(outcome.lr_size or () for outcome in outcomes) == [(width, 4) for width in WIDTHS]
     assert events.log[:2] == [("computed", 4), ("computed", 5)]
     assert events.log[2][0] == "written"
 
@@ -76,7 +79,7 @@ def test_where_there_is_room_for_one_only_it_is_written_first(
 ) -> None:
     events.may_write.set()
     if scarce == "memory":
-        monkeypatch.setattr(memory, "available", lambda: int(1.5 * jobs[-1].memory))
+        monkeypatch.setattr(memory, "available", lambda: min(job.memory for job in jobs) - 1)
     else:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=16 * 20 * writing.MOST_BYTES))
     list(run_jobs(events.network, jobs))
@@ -93,18 +96,45 @@ def test_what_takes_longer_to_compute_is_told_of_at_once(
         assert events.log[-2:] == [("computed", width), ("written", width)]
 
 
-def test_what_is_computed_when_it_is_interrupted_is_written_and_told(events: Events, jobs: list[Job]) -> None:
+def test_one_that_takes_long_does_not_hold_the_others_up(events: Events, jobs: list[Job]) -> None:
+    events.held = {WIDTHS[0]}
+    told = []
+    for outcome in run_jobs(events.network, jobs):
+        told.append(outcome.lr_size)
+        if len(told) == 2:
+            events.may_write.set()
+    assert (WIDTHS[0], 4) not in told[:2]
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize("computed", [1, 2])
+def test_what_is_computed_when_it_is_stopped_is_written_and_told(
+    events: Events, jobs: list[Job], computed: int
+) -> None:
+    def stop(count: int) -> None:
+        """In the midst of the second picture, or behind the last of it."""
+        if events.log[-1:] == [("computed", WIDTHS[1])] and count == (4 * WIDTHS[1] if computed == 1 else 0):
+            threading.Timer(0.3, events.may_write.set).start()
+            raise KeyboardInterrupt
+
+    outcomes = run_jobs(events.network, jobs, stop)
+    done = [next(outcomes) for _ in range(computed)]
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    assert sorted(outcome.lr_size or () for outcome in done) == [(width, 4) for width in WIDTHS[:computed]]
+    assert {path.name for path in jobs[0].target.parent.iterdir()} == {f"{width}.png" for width in WIDTHS[:computed]}
+
+
+def test_when_it_is_interrupted_at_once_nothing_is_waited_for(events: Events, jobs: list[Job]) -> None:
     def interrupted(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
         if picture.colour.shape[1] == WIDTHS[1]:
-            threading.Timer(0.3, events.may_write.set).start()
+            while not list(jobs[0].target.parent.glob(".srgan-*")):
+                time.sleep(0.01)
             raise KeyboardInterrupt
         return enlarge(picture, on_pixels)
 
-    outcomes = run_jobs(interrupted, jobs)
-    done = next(outcomes)
     with pytest.raises(KeyboardInterrupt):
-        next(outcomes)
-    assert done.target
-    with Image.open(done.target) as image:
-        assert image.size == (4 * WIDTHS[0], 16)
-    assert [path.name for path in done.target.parent.iterdir()] == [done.target.name]
+        list(run_jobs(interrupted, jobs))
+    files.remove_unfinished()
+    assert list(jobs[0].target.parent.iterdir()) == []
+    events.may_write.set()
