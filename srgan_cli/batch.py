@@ -126,8 +126,7 @@ def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, di
             writers.begin(job, lambda: _ended(job, started, write), time.perf_counter() - started)
     except (SrganError, MemoryError) as error:
         writers.end(job, _failed(job, error))
-    else:
-        left.close()
+    left.close()
 
 
 def _ended(job: Job, started: float, finish: Callable[[], Outcome]) -> Outcome:

@@ -20,7 +20,7 @@ class Outcome:
         target: The file that was to be written; `-` is stdout.
         lr_size: Of the picture: width and height in pixels.
         sr_size: Of the result; like `lr_size` that of the first frame or page.
-        seconds: What it took.
+        seconds: From its start to its end, in which others may have been computed, too.
         error: Why there is no result.
         skipped: Whether the result was there already.
         notes: What else people should know.
