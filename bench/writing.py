@@ -3,7 +3,7 @@
     python bench/writing.py PICTURE...
 
 PICTURE are results of `srgan upscale`. First they are encoded in every format, PNG and TIFF also at zlib's usual level.
-Then a folder of their reductions goes through `batch.run_jobs`, with a network that returns them as they are.
+Then a folder of as many pictures, which are black, goes through `batch.run_jobs`, with a network that returns them.
 """
 
 import io

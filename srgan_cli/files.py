@@ -19,7 +19,7 @@ from srgan_cli.errors import SrganError, reason
 
 STDOUT = Path("-")
 STALE_AFTER = 24 * 3600  # seconds
-_unfinished: set[Path] = set()
+_unfinished: set[Path] = set()  # hidden names that are being written to
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
 
 
 def of_pictures_alone(takes: int) -> int:
-    """What of the bytes that `needed` tells is not the program's or the network's, or a bit less."""
+    """What of the bytes that `needed` tells is the pictures', at least: of a small one, none."""
     return max(0, takes - PROGRAM - LARGEST_WINDOWS)
 
 
