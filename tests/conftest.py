@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
+from srgan_cli import DEFAULT_MODEL
 from srgan_cli.images import read_picture
 from srgan_cli.released import released
 
 if TYPE_CHECKING:
     from srgan_cli.model import Generator
+    from srgan_cli.upscaling import Upscaler
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
@@ -58,6 +61,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the shared test data")
     return SHARED
+
+
+@cache
+def upscaler_of(model: str = DEFAULT_MODEL, precision: str = "float32") -> "Upscaler":
+    """An upscaler with released weights, loaded once for all tests, which leave it as it is."""
+    from srgan_cli.upscaling import Options, Upscaler
+
+    return Upscaler(Options(model, precision=precision))
 
 
 def randomise(generator: "Generator", seed: int = 0) -> "Generator":

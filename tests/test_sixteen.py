@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from conftest import upscaler_of
 from PIL import Image
 
 from srgan_cli import frames, images
@@ -158,7 +159,7 @@ def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.nd
     dark = (photo[:80, :100, :channels] // 3 + 40).astype(np.uint16)
     darkest, colour = dark * 2, dark * 8
     images.write_picture(Picture(colour), tmp_path / "in.png")
-    upscaler = Upscaler(Options(precision="float32"))
+    upscaler = upscaler_of()
     images.write_picture(upscaler.upscale(images.read_picture(tmp_path / "in.png")), tmp_path / "out.png")
     sr = images.read_picture(tmp_path / "out.png").colour
     with Image.open(tmp_path / "out.png") as written:
@@ -171,7 +172,7 @@ def test_a_dark_picture_comes_out_dark_with_16_bits(tmp_path: Path, photo: np.nd
 
 @pytest.mark.parametrize("model", released())
 def test_a_scan_of_fewer_bits_is_enlarged_as_if_it_had_all(photo: np.ndarray, model: str) -> None:
-    upscaler = Upscaler(Options(model=model, precision="float32"))
+    upscaler = upscaler_of(model)
     full = photo[:48, :48].astype(np.uint16) * 257
     sr = upscaler.upscale(Picture(full)).colour
     for bits in (8, 10, 12, 14):
@@ -181,7 +182,7 @@ def test_a_scan_of_fewer_bits_is_enlarged_as_if_it_had_all(photo: np.ndarray, mo
 
 
 def test_what_8_bits_hold_is_enlarged_alike_in_16(photo: np.ndarray) -> None:
-    upscaler = Upscaler(Options(precision="float32"))
+    upscaler = upscaler_of()
     assert photo[:48, :48].max() >= 128
     sixteen = upscaler.upscale(Picture(photo[:48, :48].astype(np.uint16))).colour
     np.testing.assert_allclose(sixteen, upscaler.upscale(Picture(photo[:48, :48])).colour, atol=1)
@@ -199,7 +200,7 @@ def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
 
 def test_a_scan_stays_within_its_bits_at_any_size(photo: np.ndarray) -> None:
     scan = np.where(photo[:24, :24] > 100, 4095, 0).astype(np.uint16)
-    upscaler, size = Upscaler(Options(precision="float32")), Size(scale=2.5)
+    upscaler, size = upscaler_of(), Size(scale=2.5)
     sr = upscaler.upscale(Picture(scan), size=size).colour
     assert sr.max() == 4095
     full = upscaler.upscale(Picture(scan * np.uint16(16) + scan // np.uint16(256)), size=size).colour
@@ -209,7 +210,7 @@ def test_a_scan_stays_within_its_bits_at_any_size(photo: np.ndarray) -> None:
 def test_what_transparency_hides_is_no_light(photo: np.ndarray) -> None:
     scan, alpha = photo[:24, :24].astype(np.uint16) * 2, np.full((24, 24, 1), 65535, np.uint16)
     alpha[:, 12:] = 0
-    upscaler = Upscaler(Options(precision="float32"))
+    upscaler = upscaler_of()
     dark = upscaler.upscale(Picture(scan, alpha)).colour
     scan[:, 12:] = 65535
     np.testing.assert_array_equal(upscaler.upscale(Picture(scan, alpha)).colour, dark)

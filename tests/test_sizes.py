@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import upscaler_of
 from PIL import Image
 
 from srgan_cli.errors import UsageError
 from srgan_cli.picture import Picture, to_16_bits
 from srgan_cli.sizes import Size, to_size
-from srgan_cli.upscaling import Options, Upscaler
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_reduction_is_antialiased_and_rounded_once(photo: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("size", "shape"), [(Size(scale=2.5), (30, 40)), (Size(long_edge=100), (75, 100))])
 def test_an_upscaler_meets_the_size(photo: np.ndarray, size: Size, shape: tuple[int, int]) -> None:
-    upscaler, done = Upscaler(Options(precision="float32")), []  # type: ignore[var-annotated]
+    upscaler, done = upscaler_of(), []  # type: ignore[var-annotated]
     alpha = np.zeros((12, 16, 1), np.uint8)
     alpha[4:, 4:] = 255
     sr = upscaler.upscale(Picture(photo[:12, :16], alpha), done.append, size)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 import pytest
-from conftest import RELEASED
+from conftest import RELEASED, upscaler_of
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
@@ -28,10 +28,10 @@ from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def upscaler() -> Upscaler:
     """The released weights in float32."""
-    return Upscaler(Options(PIXEL_MODEL, precision="float32"))
+    return upscaler_of()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 1), (33, 47, 3), (64, 64, 3), (65, 130, 1)])
@@ -55,7 +55,7 @@ def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: n
 
 @pytest.mark.parametrize("model", RELEASED)
 def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, shared: Path) -> None:
-    upscaler = Upscaler(Options(model, precision="float32"))
+    upscaler = upscaler_of(model)
     # Where these have their largest seams at halos of 8 and 10.
     worst = {"ppt3": (np.s_[:], np.s_[:48]), "zebra": (np.s_[57:], np.s_[:]), "monarch": (np.s_[32:80], np.s_[:])}
     for name, part in worst.items():
@@ -172,7 +172,7 @@ def test_progress_adds_up_also_with_constant_alpha(upscaler: Upscaler, photo: np
 @pytest.mark.parametrize(("precision", "side"), [("bfloat16", 64), ("float16", 24)])
 @pytest.mark.parametrize("model", RELEASED)
 def test_half_precision_gives_the_same_picture(model: str, photo: np.ndarray, precision: str, side: int) -> None:
-    upscalers = [Upscaler(Options(model, precision=of)) for of in (precision, "float32")]
+    upscalers = [upscaler_of(model, of) for of in (precision, "float32")]
     half, exact = (u.upscale(Picture(photo[:side, :side])).colour.astype(int) for u in upscalers)
     difference = half - exact
     assert np.sqrt((difference**2).mean()) < np.sqrt(0.5**2 + 2 / 12)  # half a level, and what rounding both adds
@@ -189,10 +189,10 @@ def test_no_halo_is_larger_than_what_the_network_sees(
     assert mixed.halo == expected
 
 
-def test_a_picture_that_is_flat_in_one_channel_is_enlarged(photo: np.ndarray) -> None:
+def test_a_picture_that_is_flat_in_one_channel_is_enlarged(upscaler: Upscaler, photo: np.ndarray) -> None:
     picture = photo[:8, :8].copy()
     picture[..., 1] = 99
-    sr = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32")).upscale(Picture(picture)).colour
+    sr = upscaler.upscale(Picture(picture)).colour
     assert sr[..., 0].std() > 1
 
 
