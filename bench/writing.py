@@ -34,7 +34,8 @@ def show_formats(pictures: Sequence[Picture]) -> None:
     ours["PNG, usual"] = replace(SUFFIXES[".png"], options={"compress_level": USUAL}), USUAL
     ours["TIFF, usual"] = SUFFIXES[".tif"], USUAL
     megapixels = sum(picture.colour[..., 0].size for picture in pictures) / 1e6
-    for name, (kind, encoding.TIFF_LEVEL) in ours.items():
+    for name, (kind, level) in ours.items():
+        encoding.TIFF_LEVEL = level
         seconds, sizes = zip(*(_encoded(pictures, kind) for _ in range(ROUNDS)), strict=True)
         print(f"{name}: {statistics.median(seconds) / megapixels:.3f} s a megapixel, {sizes[0]:,} bytes", flush=True)
 

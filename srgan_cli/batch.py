@@ -16,7 +16,7 @@ import numpy as np
 
 from srgan_cli import formats, images
 from srgan_cli.encoding import EncodingError
-from srgan_cli.errors import OutOfMemoryError, SrganError, reason, said_of
+from srgan_cli.errors import SrganError, reason, said, said_of
 from srgan_cli.files import remove_stale, write_stdout
 from srgan_cli.formats import Format
 from srgan_cli.frames import Frame, encode_frames, read_frames
@@ -142,8 +142,7 @@ def _failed(job: Job, error: SrganError | MemoryError) -> Outcome:
 
     Memory ran out while the picture was prepared or written; the network's is met where it computes.
     """
-    said = error if isinstance(error, SrganError) else OutOfMemoryError(job.source)
-    return _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=said)
+    return _done_meanwhile(job) or Outcome(job.source, job.place, job.lr_size, error=said(error, job.source))
 
 
 def _done_meanwhile(job: Job) -> Outcome | None:

@@ -30,6 +30,11 @@ class OutOfMemoryError(SrganError):
         super().__init__(f"{what}: out of memory", hint)
 
 
+def said(error: SrganError | MemoryError, what: object) -> SrganError:
+    """The same error, or that memory ran out for `what`."""
+    return error if isinstance(error, SrganError) else OutOfMemoryError(what)
+
+
 class UsageError(SrganError):
     """The command line itself makes no sense; the program exits with 2 instead of 1."""
 

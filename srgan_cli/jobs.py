@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from srgan_cli import formats, frames, memory
-from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError, reason
+from srgan_cli.errors import SrganError, UsageError, reason, said
 from srgan_cli.files import STDOUT, check_file, check_folder
 from srgan_cli.finish import Finish
 from srgan_cli.formats import Format, Header
@@ -206,8 +206,8 @@ def _checked(
                 check_file(target)
             jobs.append(replace(job, to_stdout=targets.stdout, existing=existing))
         except (SrganError, MemoryError) as error:
-            said = error if isinstance(error, SrganError) else OutOfMemoryError(source.path)
-            outcomes.append(Outcome(source.path, STDOUT if targets.stdout else target, error=said))
+            place = STDOUT if targets.stdout else target
+            outcomes.append(Outcome(source.path, place, error=said(error, source.path)))
     return jobs, outcomes
 
 
