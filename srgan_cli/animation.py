@@ -18,7 +18,7 @@ from srgan_cli.metadata import Metadata
 from srgan_cli.writegif import bounds, write_gif
 
 LONGEST_FRACTION = 65_535  # numerator and denominator of a duration in a PNG
-WEBP_FLAGS, WEBP_ALPHA = 20, 0x10  # where, and which
+WEBP_FLAGS, WEBP_ALPHA, WEBP_FRAMES = 20, 0x10, 0x02  # where, and which
 KEEP, REPLACE = 0, 0  # a PNG's frame stays when the next is drawn, and takes the place of what was there
 
 Frames = Iterator[tuple[np.ndarray, float]]
@@ -48,8 +48,16 @@ def write_animation(
     if kind.name == "PNG":
         _write_png(frames, header, metadata, file)
         return ()
-    _write_by_pillow(frames, header, metadata, kind, file)
-    return ("loop count",) if kind.name == "AVIF" and header.plays else ()
+    encoded = _encode_by_pillow(frames, header, metadata, kind)
+    if kind.name == "AVIF":
+        file.write(encoded)
+        return ("loop count",) if header.plays else ()
+    is_animated = bytes(encoded[12:16]) == b"VP8X" and encoded[WEBP_FLAGS] & WEBP_FRAMES
+    if header.transparent and is_animated:
+        # The encoder cuts off what is transparent around frames, and then may think that nothing is.
+        encoded[WEBP_FLAGS] |= WEBP_ALPHA
+    file.write(encoded)
+    return () if is_animated else ("frames that are all equal",)  # of which the encoder makes a still picture
 
 
 def _write_png(frames: Frames, header: Header, metadata: Metadata, file: BinaryIO) -> None:
@@ -98,7 +106,7 @@ def _fraction(milliseconds: float) -> tuple[int, int]:
         denominator = max(1, denominator // 10)
 
 
-def _write_by_pillow(frames: Frames, header: Header, metadata: Metadata, kind: Format, file: BinaryIO) -> None:
+def _encode_by_pillow(frames: Frames, header: Header, metadata: Metadata, kind: Format) -> memoryview:
     durations: list[int] = []  # Pillow asks for each after it has taken the frame
     meant = 0.0
 
@@ -114,11 +122,7 @@ def _write_by_pillow(frames: Frames, header: Header, metadata: Metadata, kind: F
         arguments["exif"] = arguments["exif"].removeprefix(PREFIX)
     image, encoded = _OneAfterTheOther(images(), header.frames), io.BytesIO()
     image.save(encoded, kind.name, save_all=True, duration=durations, loop=header.plays, **kind.options, **arguments)
-    content = encoded.getbuffer()
-    if header.transparent and bytes(content[12:16]) == b"VP8X":  # frames that are all equal become a still WebP
-        # The encoder cuts off what is transparent around frames, and then may think that nothing is.
-        content[WEBP_FLAGS] |= WEBP_ALPHA
-    file.write(content)
+    return encoded.getbuffer()
 
 
 class _OneAfterTheOther(Image.Image):

@@ -8,7 +8,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -85,8 +85,8 @@ class _FullDisks:
         self._full: dict[int, tuple[int, int]] = {}  # disk -> bytes that were free, pixels that did not fit in them
 
     def note(self, job: Job, outcome: Outcome) -> None:
-        """Look whether a disk was full."""
-        if outcome.error and getattr(outcome.error.__cause__, "errno", None) == errno.ENOSPC:
+        """Look whether a disk, or the user's share of it, was full."""
+        if outcome.error and getattr(outcome.error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             with suppress(OSError):  # it is gone
                 disk, free = disk_of(job.target)
                 self._full[disk] = free, math.prod(job.sr_size)
@@ -105,7 +105,7 @@ class _FullDisks:
         if free * pixels > free_before * math.prod(job.sr_size):
             return None
         hint = "free some space, and do what is missing with --skip-existing"
-        error = SrganError(f"{job.target}: not computed, since the disk is full ({free / 1e6:.1f} MB left)", hint)
+        error = SrganError(f"{job.target}: not computed, since the disk, or your share of it, is full", hint)
         return Outcome(job.source, job.place, job.lr_size, error=error)
 
 
@@ -211,27 +211,11 @@ def _enlarged(
             sr = replace(before[1], metadata=lr.metadata)
             on_pixels(job.pixels // job.header.frames)
         else:
-            with said_of(job.source), _networks_errors():
+            with said_of(job.source):
                 sr = upscale(lr, on_pixels)
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)
-
-
-@contextmanager
-def _networks_errors() -> Iterator[None]:
-    """Around the network, whose backends raise what would be taken for an error of a disk or an encoder.
-
-    Raises:
-        SrganError: For that; what is about memory passes.
-    """
-    try:
-        yield
-    except (SrganError, MemoryError):
-        raise
-    except Exception as error:
-        hint = "try --device cpu, or --precision float32"
-        raise SrganError(f"the network failed ({reason(error)})", hint) from error
 
 
 def _is_same(one: Picture, other: Picture) -> bool:

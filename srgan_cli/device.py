@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, reason
 from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 if keras.backend.backend() not in BACKENDS:  # by its keras.json
@@ -97,3 +97,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is a backend's, or Python's, way to say so."""
     text = f"{type(error).__name__} {error}"
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "ResourceExhausted" in text
+
+
+@contextmanager
+def networks_errors() -> Iterator[None]:
+    """Around a network that is run, whose backends raise what would be taken for an error of a disk or an encoder.
+
+    Raises:
+        SrganError: For that; what is about memory passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        hint = "try --device cpu, or --precision float32"
+        raise SrganError(f"the network failed ({reason(error)})", hint) from error

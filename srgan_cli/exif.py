@@ -6,14 +6,19 @@ A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entr
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 from PIL.ExifTags import Base
 
 PREFIX = b"Exif\0\0"
+JPEG_START = b"\xff\xd8"
 ORIENTATION = Base.Orientation
+EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a block of no entries
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+INCH, CENTIMETRE = 2, 3
+FINEST_DPI = 10_000  # parts of one
 # What Pillow raises at damaged blocks.
 UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
 # The tags of a picture's first directory that describe the picture rather than how the file stores it.
@@ -91,7 +96,7 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
     start, size = (
         struct.unpack_from(order + "I", block, entries[tag] + 8)[0] for tag in (Base.JpegIFOffset, Base.JpegIFByteCount)
     )
-    if start >= len(block):
+    if block[start : start + len(JPEG_START)] != JPEG_START:  # a damaged place, where something else may be
         return
     end = min(start + size, len(block))
     block[start:end] = b"" if not any(block[end:]) else bytes(end - start)
@@ -114,7 +119,7 @@ def without_orientation(exif: bytes) -> bytes:
 def orientation(image: Image.Image) -> int:
     """How an opened picture is to be turned, 1 to 8; 1, upright, if its EXIF is damaged."""
     try:
-        turn = int(Image.Image.getexif(image).get(ORIENTATION, 1))  # PNG's own decodes the pixels first
+        turn = int(Image.Image.getexif(image).get(ORIENTATION, 1))  # as above
     except UNREADABLE:
         return 1
     return turn if 1 <= turn <= 8 else 1
@@ -128,7 +133,7 @@ def from_image(image: Image.Image) -> bytes | None:
     if image.format != "TIFF" and "Raw profile type exif" not in image.info:
         return None
     try:
-        tags = to_tags(image.getexif())
+        tags = to_tags(Image.Image.getexif(image))  # PNG's own decodes the pixels first
     except UNREADABLE:
         return None
     if image.format == "TIFF":  # the resolution is the picture's own
@@ -185,22 +190,32 @@ def parse(exif: bytes) -> Image.Exif:
 def resolution(exif: bytes | None) -> tuple[float, float] | tuple[()]:
     """Pixels per inch, horizontal and vertical, if the block says them."""
     tags = parse(exif) if exif else {}
-    unit = {2: 1.0, 3: 2.54}.get(tags.get(Base.ResolutionUnit, 2))
+    unit = {INCH: 1.0, CENTIMETRE: 2.54}.get(tags.get(Base.ResolutionUnit, INCH))
     x, y = tags.get(Base.XResolution), tags.get(Base.YResolution)
     return (x * unit, y * unit) if x and y and unit else ()
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """The block with pixels per inch added, if it has none yet."""
-    parsed = parse(exif) if exif else Image.Exif()
-    if exif and Base.XResolution in parsed:
-        return exif
-    parsed[Base.XResolution], parsed[Base.YResolution] = dpi
-    parsed[Base.ResolutionUnit] = 2
-    try:
-        return parsed.tobytes().removeprefix(PREFIX)
-    except UNREADABLE:  # values that Pillow reads, but does not write
-        return exif or b""
+    """The block with pixels per inch added, if it has none yet.
+
+    The first directory is written anew behind the rest, where there is room for more; nothing else moves.
+    """
+    block = bytearray(exif or EMPTY)
+    order, first, entries = _first_directory(block)
+    if Base.XResolution in entries:
+        return bytes(block)
+    kept = {tag: bytes(block[place : place + 12]) for tag, place in entries.items() if tag not in RESOLUTION}
+    link = block[first + 2 + 12 * len(entries) :][:4]
+    block += bytes(len(block) % 2)
+    values = len(block) + 2 + 12 * (len(kept) + len(RESOLUTION)) + len(link)
+    for number, tag in enumerate(RESOLUTION[:2]):
+        kept[tag] = struct.pack(order + "HHII", tag, TiffTags.RATIONAL, 1, values + 8 * number)
+    kept[Base.ResolutionUnit] = struct.pack(order + "HHIHH", Base.ResolutionUnit, TiffTags.SHORT, 1, INCH, 0)
+    struct.pack_into(order + "I", block, 4, len(block))
+    block += struct.pack(order + "H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + link
+    for ratio in (Fraction(value).limit_denominator(FINEST_DPI) for value in dpi):
+        block += struct.pack(order + "II", ratio.numerator, ratio.denominator)
+    return bytes(block)
 
 
 def _to_bytes(tags: Mapping[int, object]) -> bytes:

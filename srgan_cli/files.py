@@ -18,6 +18,7 @@ from pathlib import Path
 from srgan_cli.errors import SrganError, reason
 
 STDOUT = Path("-")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STALE_AFTER = 24 * 3600  # seconds
 _unfinished: set[Path] = set()  # hidden names that are being written to
 
@@ -117,10 +118,11 @@ def _remove_if_stale(path: Path) -> None:
 
 def _host() -> str:
     """This machine or container, of several that may write to a folder: what runs in another cannot be known here."""
-    processes = ""
-    with suppress(OSError):
-        processes = str(Path("/proc/self/ns/pid").readlink())  # Linux's name for those that see each other's
-    return re.sub(r"\W", "", platform.node() + processes)
+    boot = processes = ""
+    with suppress(OSError):  # not Linux
+        boot = BOOT_ID.read_text()[:8]  # machines may be called alike
+        processes = str(Path("/proc/self/ns/pid").readlink())  # of those that see each other's
+    return re.sub(r"\W", "", platform.node() + boot + processes)
 
 
 def _is_running(process: int) -> bool:

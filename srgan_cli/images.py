@@ -60,12 +60,10 @@ def decode(image: ImageFile.ImageFile) -> Picture:
     Raises:
         Exception: Whatever a damaged file leads the decoders to.
     """
+    source = without_pixels(image)
     if not sixteen.is_deep(image):
-        return _from_pil(image)
-    picture = from_array(sixteen.decode(image))
-    if image.format == "PNG":
-        image.load()  # for what it says behind the pixels
-    return _upright(picture, orientation(image), metadata.read(image))
+        return _from_pil(image, source)
+    return _upright(from_array(sixteen.decode(image)), orientation(source), metadata.read(source))
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -78,16 +76,17 @@ def from_pil(image: Image.Image) -> Picture:
         SrganError: The mode is not supported, or there are several frames.
     """
     refuse_several(image)
-    return _from_pil(image)
+    image.load()  # a PNG may say something behind its pixels
+    return _from_pil(image, image)
 
 
-def _from_pil(image: Image.Image) -> Picture:
-    image.load()
+def _from_pil(image: Image.Image, source: Image.Image) -> Picture:
+    """The picture in an image, as `source` says that it is to be seen."""
     array, note = modes.to_channels(image)
-    said = metadata.read(image)
+    said = metadata.read(source)
     if modes.drops_profile(image.mode):
         said = replace(said, icc_profile=None)
-    return _upright(from_array(array), orientation(image), said, note)
+    return _upright(from_array(array), orientation(source), said, note)
 
 
 def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:

@@ -7,6 +7,7 @@ from itertools import product
 import keras
 import numpy as np
 
+from srgan_cli.device import networks_errors
 from srgan_cli.errors import SrganError
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
@@ -43,7 +44,7 @@ class Network:
         return _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
 
     def _run(self, lr: np.ndarray) -> np.ndarray:
-        with keras.device(self.device):
+        with networks_errors(), keras.device(self.device):
             sr = self._fused.predict_on_batch(lr)
             if self.precision != "float32" and not _is_plausible(lr, sr):
                 self._say(f"a window came out empty in {self.precision} and is computed again in float32")

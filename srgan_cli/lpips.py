@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from srgan_cli.device import choose_device, computing_in, is_out_of_memory
+from srgan_cli.device import choose_device, computing_in, is_out_of_memory, networks_errors
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.picture import to_tensor
 
@@ -62,12 +62,13 @@ class Lpips:
             b: Of the same height and width.
 
         Raises:
+            SrganError: The network fails.
             ValueError: The sizes differ, or a side is under 17 pixels.
         """
         if a.shape[:2] != b.shape[:2] or min(a.shape[:2]) < LEAST_SIDE:
             raise ValueError(f"cannot compare shapes {a.shape} and {b.shape}, at least {LEAST_SIDE} pixels a side")
         distance = 0.0
-        with keras.device(self._device):
+        with networks_errors(), keras.device(self._device):
             x, y = _scaled(a), _scaled(b)
             for segment, head in zip(self._segments, self._heads, strict=True):  # no more is kept than the present ones
                 x, y = segment(x), segment(y)

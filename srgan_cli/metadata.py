@@ -114,7 +114,7 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
 
 
 def read(image: Image.Image) -> Metadata:
-    """What an opened picture says; its pixels must have been loaded, since a PNG may say it behind them."""
+    """What an opened picture says: a PNG without its pixels, or with them loaded, since it may say it behind them."""
     exif = exif_blocks.from_image(image)
     xmp = image.info.get("xmp") or _from_hexadecimal(image.info.get(XMP_IN_PNG, ""))
     texts = _texts(image)
@@ -216,8 +216,7 @@ def _whole(dpi: float) -> float:
 def _texts(image: Image.Image) -> dict[str, str]:
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return {}
-    # An animation's texts behind the pixels would take all its frames to be decoded.
-    texts = image.png.im_text if image.is_animated and image.png else image.text
+    texts = image.png.im_text if image.png else image.text  # the latter when its pixels have been loaded
     return {
         key: str(value)
         for key, value in texts.items()

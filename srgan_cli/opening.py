@@ -19,7 +19,9 @@ from srgan_cli.pillow import LIMIT, readable_formats
 LARGE_TILE = 2**24  # pixels; tiles are a thousandth of that
 MOST_PIXELS = MOST_MEGAPIXELS * 10**6
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
-TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how they begin
+BIG_ENDIAN_BIGTIFF = b"MM\0+"
+TIFFS = (b"II*\0", b"MM\0*", b"II+\0")  # how they begin
+PIXELS = (b"IDAT", b"fdAT", b"acTL", b"fcTL")  # a PNG's chunks of pixels, and of how they become frames
 SCALED_BY = {"L;2": 85, "L;4": 17}
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -119,6 +121,9 @@ def _explain(path: Path, file: BinaryIO | None) -> None:
         start = opened.read(12)
     if not start:
         raise SrganError(f"{path}: is empty", "see whether what should have written it failed") from None
+    if start[:4] == BIG_ENDIAN_BIGTIFF:
+        message = f"{path}: is a big-endian BigTIFF, which is not supported"
+        raise SrganError(message, "save it as an ordinary TIFF") from None
     if start[:4] in TIFFS:
         message = f"{path}: cannot be read (a kind of TIFF that is not supported, or damaged)"
         raise SrganError(message, "save it as grey or RGB with 8 or 16 bits") from None
@@ -146,7 +151,7 @@ def _copy_without_pixels(png: Any) -> bytes:
     kept = [png.read(len(PNG_SIGNATURE))]
     while len(start := png.read(8)) == 8:
         length = 4 + int.from_bytes(start[:4])  # with the sum behind it
-        if start[4:] in (b"IDAT", b"fdAT"):
+        if start[4:] in PIXELS:
             png.seek(length, os.SEEK_CUR)
         else:
             kept.append(start + png.read(length))

@@ -18,9 +18,10 @@ LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked;
 TRANSPARENCY_MASK = 4  # a TIFF's photometric interpretation
 COLOURS = ((BLACK_IS_ZERO, "L"), (RGB, "RGB"))
 EXTRAS, MOST_OTHERS = (UNSPECIFIED, PREMULTIPLIED, ALPHA), 2  # Pillow looks at six channels at most
-MISLEADING = (
-    "transparency", "interlace", "loop", "bbox", "duration", "disposal", "blend", "default_image", "exif",
-)  # fmt: skip
+PILLOWS_OWN = (  # what Pillow, and we, say of a PNG beside its texts
+    *("aspect", "bbox", "blend", "chromaticity", "cicp", "default_image", "disposal", "dpi", "duration", "exif"),
+    *("gamma", "icc_profile", "interlace", "loop", "srgb", "transparency", "xmp"),
+)
 
 
 @cache
@@ -32,11 +33,12 @@ def _keep_texts_apart() -> None:
 
 def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
     def read(stream: PngImagePlugin.PngStream, *place: int) -> bytes:
-        said = {name: stream.im_info[name] for name in MISLEADING if name in stream.im_info}
+        before = stream.im_info.copy()
         content = read_text(stream, *place)
-        for name in MISLEADING:
+        name = content.partition(b"\0")[0].decode("latin-1")
+        if name in PILLOWS_OWN:
             stream.im_info.pop(name, None)
-        stream.im_info.update(said)
+            stream.im_info.update({name: before[name]} if name in before else {})
         return content
 
     return read

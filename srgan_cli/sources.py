@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ from srgan_cli.files import is_special
 from srgan_cli.formats import Format
 from srgan_cli.outcomes import Outcome
 from srgan_cli.pillow import readable_formats
-from srgan_cli.walking import matches
+from srgan_cli.walking import is_hidden_below, matches, walk
 
 STDIN = "-"
 ADDRESSES = ("http://", "https://")
@@ -164,19 +164,14 @@ class Search:
         return Source(path, path.relative_to(root), kind, named=False)
 
     def _walk(self, folder: Path) -> Iterator[Path]:
-        """The files in a folder, with the hidden ones, in the order of their names."""
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            folders = {entry.path: None for entry in entries if entry.is_dir()}
-        except OSError as error:
-            self._cannot_read(error)
-            return
-        yield from (Path(entry.path) for entry in entries if entry.path not in folders)
-        for path in map(Path, folders if self._recursive else ()):
-            if path.is_symlink():  # it may lead around in a circle
-                self.passed_over["links to folders"] += 1
-            elif not (path.name.startswith(".") or self._holds_results(path, folder)):
-                yield from self._walk(path)
+        """The files in a folder, with the hidden ones, in the order of their names; then those below it, if meant."""
+
+        def is_left_out(path: str) -> bool:
+            return is_hidden_below(str(folder), path) or self._holds_results(Path(path), folder)
+
+        folders = walk(str(folder), is_left_out, self._cannot_read)
+        for path, names in folders if self._recursive else islice(folders, 1):
+            yield from (Path(path, name) for name in sorted(names))
 
     def _matches(self, pattern: str, root: Path) -> Iterator[Path]:
         """The files that a pattern stands for, sorted; `**` stands for any number of folders."""

@@ -27,6 +27,7 @@ def walk(
                 folders.clear()
                 continue
             seen.add(real)
+            folders.sort()
             inner = (os.path.join(path, name) for name in folders)  # noqa: PTH118 (there may be 200,000)
             waiting += [place for place in inner if os.path.islink(place)]  # noqa: PTH114
             yield path, files

@@ -249,7 +249,10 @@ def test_a_folder_that_cannot_be_made_meanwhile_is_one_sentence() -> None:
     assert all("its folder cannot be made" in str(outcome.error) for outcome in run_jobs(enlarge, jobs))
 
 
-def test_a_disk_is_full_for_all_its_folders(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_is_full_for_all_its_folders(
+    tmp_path: Path, photo: np.ndarray, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(4):
         (tmp_path / "in" / str(number)).mkdir(parents=True)
         Image.fromarray(photo[:70, :80]).save(tmp_path / "in" / str(number) / "a.png")
@@ -257,7 +260,7 @@ def test_a_disk_is_full_for_all_its_folders(tmp_path: Path, photo: np.ndarray, m
     computed: list[int] = []
 
     def no_space(path: Path, *_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        raise OSError(full, os.strerror(full), str(path))
 
     def count(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
         computed.append(picture.colour.shape[0])
@@ -360,6 +363,16 @@ def test_what_killed_programs_left_is_deleted_and_nothing_else() -> None:
     list(run_jobs(enlarge, plan().jobs))
     left = {path.name for path in out.iterdir()}
     assert {key for key, name in names.items() if name in left} == {"alive", "other", "user"}
+
+
+def test_machines_may_be_called_alike(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    dead = 2**22 + 1  # no such process
+    (tmp_path / "boot_id").write_text("0b2f9ab1-0000-0000-0000-000000000000\n")
+    name = f".srgan-{files._host()}-{dead}-0123456789ab-a.jpg"
+    monkeypatch.setattr(files, "BOOT_ID", tmp_path / "boot_id")
+    (tmp_path / name).touch()
+    files.remove_stale(tmp_path)
+    assert (tmp_path / name).exists()
 
 
 def test_one_file_that_cannot_be_deleted_leaves_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

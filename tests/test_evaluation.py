@@ -12,13 +12,15 @@ from typing import cast
 import jsonschema
 import numpy as np
 import pytest
+from conftest import upscaler_of
 from PIL import Image
 
-from srgan_cli import evaluation, images
+from srgan_cli import evaluation, images, lpips
 from srgan_cli.console import show_scores
 from srgan_cli.errors import SrganError
 from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models
 from srgan_cli.files import write_text
+from srgan_cli.fusion import FusedGenerator
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import METRICS, mean_scores
 from srgan_cli.pairs import Pair, find_pairs
@@ -184,6 +186,32 @@ def test_a_picture_that_takes_too_much_memory_is_a_failure(folder: Path) -> None
     (failure,) = results([Pair("a", folder / "a.png")], exhausted=exhausted)
     assert isinstance(failure, Failure)
     assert failure.error.message == f"{folder / 'a.png'}: out of memory"
+
+
+def test_a_network_that_fails_does_not_end_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, asked, whole = find_lpips(), [], FusedGenerator.predict_on_batch
+    assert weights
+    distance = Lpips(weights)
+
+    def fail_once(self: FusedGenerator, lr: np.ndarray) -> np.ndarray:
+        asked.append(lr.shape)
+        if len(asked) == 1:
+            raise RuntimeError("INTERNAL: no kernel")
+        return whole(self, lr)
+
+    def fail(*_: object) -> np.ndarray:
+        raise RuntimeError("INTERNAL: no kernel")
+
+    monkeypatch.setattr(FusedGenerator, "predict_on_batch", fail_once)
+    model: Model = lambda _, lr: upscaler_of().upscale(lr)  # noqa: E731
+    first, *others = evaluate(find_pairs(folder, None), {"it": model}, Protocol(), None)
+    assert isinstance(first, Failure)
+    assert first.error.message == f"{folder / 'a.png'} by it: the network failed (INTERNAL: no kernel)"
+    assert [type(found) for found in others] == [Result, Result]
+    monkeypatch.setattr(lpips, "_mean_distance", fail)
+    (failure,) = evaluate([Pair("a", folder / "a.png")], {}, Protocol(), distance)
+    assert isinstance(failure, Failure)
+    assert "the network failed" in failure.error.message
 
 
 def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarray) -> None:

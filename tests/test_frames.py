@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import GifImagePlugin, Image, ImageDraw
+from conftest import upscaler_of
+from PIL import ExifTags, GifImagePlugin, Image, ImageDraw, PngImagePlugin
 
 from srgan_cli import frames, images
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import Header, format_of
 from srgan_cli.frames import Frame
+from srgan_cli.fusion import FusedGenerator
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome, to_json
@@ -493,20 +495,59 @@ def test_what_the_network_fails_at_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["in.png", "still.png"])
-@pytest.mark.parametrize("failure", [RuntimeError("INTERNAL: no kernel"), ValueError("INTERNAL: no kernel")])
+@pytest.mark.parametrize("failure", [OSError("INTERNAL: no kernel"), ValueError("INTERNAL: no kernel")])
 def test_what_the_backend_fails_at_is_no_fault_of_disks_or_encoders(
-    tmp_path: Path, source: str, failure: Exception
+    tmp_path: Path, photo: np.ndarray, source: str, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> Picture:
+    def fail(*_: object) -> np.ndarray:
         raise failure
 
-    save(tmp_path / "in.png", [Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in range(2)], duration=50)
-    Image.new("RGB", (4, 4)).save(tmp_path / "still.png")
+    monkeypatch.setattr(FusedGenerator, "predict_on_batch", fail)
+    save(tmp_path / "in.png", [Image.fromarray(photo[:4, left : left + 4]) for left in range(2)], duration=50)
+    Image.fromarray(photo[:4, :4]).save(tmp_path / "still.png")
     jobs = plan_jobs([str(tmp_path / source)], Destination(str(tmp_path / "out.gif"))).jobs
-    (outcome,) = run_jobs(fail, jobs)
+    (outcome,) = run_jobs(upscaler_of().upscale, jobs)
     assert outcome.error
     assert outcome.error.message == f"{tmp_path / source}: the network failed (INTERNAL: no kernel)"
     assert "--device cpu" in outcome.error.hint
+
+
+@pytest.mark.parametrize("place", [b"IDAT", b"IEND"])  # in front of the pixels, and behind them
+def test_what_an_animation_says_may_lie_anywhere(tmp_path: Path, photo: np.ndarray, place: bytes) -> None:
+    exif, path = Image.Exif(), tmp_path / "in.png"
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "Kodak"
+    save(path, [Image.fromarray(photo[:4, left : left + 6]) for left in range(4)], duration=50)
+    content, added = path.read_bytes(), io.BytesIO()
+    PngImagePlugin.putchunk(added, b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    PngImagePlugin.putchunk(added, b"tEXt", b"Title\0A flower")
+    start = content.index(place) - 4
+    path.write_bytes(content[:start] + added.getvalue() + content[start:])
+    outcome = run(path, tmp_path / "out.png")
+    assert outcome.sr_size == (16, 24)
+    written = list(frames.read_frames(tmp_path / "out.png"))
+    assert [frame.picture.colour.shape for frame in written] == [(24, 16, 3)] * 4
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.getexif()[ExifTags.Base.Make] == "Kodak"
+        assert image.info["Title"] == "A flower"
+
+
+@pytest.mark.parametrize("durations", [[200, 300, 100], [0, 0, 0]])
+def test_that_a_still_picture_was_made_of_equal_frames_is_said(
+    tmp_path: Path, photo: np.ndarray, durations: list[int]
+) -> None:
+    path = tmp_path / "in.png"
+    pixels = [Image.fromarray(photo[:4, :4])] * 3
+    content = io.BytesIO()
+    frames.encode_frames(
+        (Frame(images.from_pil(image), milliseconds) for image, milliseconds in zip(pixels, durations, strict=True)),
+        Header(4, 4, False, False, others=((4, 4),) * 2), format_of(path), content,
+    )  # fmt: skip
+    path.write_bytes(content.getvalue())
+    notes = {kind: run(path, tmp_path / f"out{kind}").notes for kind in ANIMATED}
+    assert notes[".webp"] == ("without frames that are all equal, which the format cannot hold",)
+    assert notes[".png"] == ()
+    save(tmp_path / "two.png", [Image.fromarray(photo[:4, left : left + 4]) for left in range(2)], duration=50)
+    assert run(tmp_path / "two.png", tmp_path / "two.webp").notes == ()
 
 
 @pytest.mark.parametrize("target", [*ANIMATED, ".tif"])

@@ -118,7 +118,8 @@ def test_a_transparent_grey_of_few_bits_becomes_alpha(tmp_path: Path, depth: int
 
 
 @pytest.mark.parametrize(
-    "name", ["transparency", "interlace", "loop", "bbox", "duration", "blend", "gamma", "exif", "dpi"]
+    "name",
+    ["transparency", "interlace", "loop", "bbox", "duration", "blend", "gamma", "exif", "dpi", "xmp", "icc_profile"],
 )
 def test_texts_may_be_called_as_one_likes(photo: np.ndarray, tmp_path: Path, name: str) -> None:
     for mode in ("RGB", "L", "P"):

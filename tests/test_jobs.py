@@ -121,12 +121,16 @@ def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
     assert plan("in", recursive=True).passed_over == {"hidden": 1, "no pictures": 1}
 
 
-def test_links_to_folders_are_not_followed_those_to_files_are(folder: Path) -> None:
+def test_links_are_followed_to_where_nothing_was_yet(folder: Path) -> None:
     (folder / "deep" / "around").symlink_to("..")
     (folder / "linked.png").symlink_to("b.png")
+    Path("other").mkdir()
+    Image.new("RGB", (6, 4)).save("other/d.png")
+    (folder / "elsewhere").symlink_to("../other")
     found = plan("in", recursive=True, output="out")
-    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png", "linked.png", "c.jpg"]
-    assert found.passed_over["links to folders"] == 1
+    places = [str(job.source) for job in found.jobs]
+    assert places == ["in/A.PNG", "in/b.png", "in/linked.png", "in/deep/c.jpg", "in/elsewhere/d.png"]
+    assert found.jobs[-1].target == Path("out/elsewhere/d.png")
 
 
 def test_patterns_go_into_no_folder_twice(folder: Path) -> None:

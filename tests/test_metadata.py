@@ -5,6 +5,7 @@ import json
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from srgan_cli import images
 from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
-from srgan_cli.exif import corrected
+from srgan_cli.exif import corrected, parse
 from srgan_cli.formats import FORMATS, format_of
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.metadata import Metadata, iptc_resource
@@ -275,6 +276,30 @@ def test_cicp_may_say_srgb(
     assert enlarged(tmp_path / "in.png", tmp_path / "out.jpg") == (("gamma and primaries",) if lost else ())
 
 
+@pytest.mark.parametrize("name", ["icc_profile", "dpi", "gamma", "chromaticity", "srgb", "cicp", "xmp", "exif"])
+def test_a_text_takes_no_other_s_place(photo: np.ndarray, tmp_path: Path, name: str) -> None:
+    chunks, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = b"" if name in ("gamma", "chromaticity", "srgb") else standard
+    for kind, content in ((b"gAMA", struct.pack(">I", 50000)), (b"cHRM", struct.pack(">8I", *range(1, 9)))):
+        chunks.add(kind, content)
+    chunks.add(b"sRGB", b"\1")
+    chunks.add(b"cICP", bytes([12, 13, 0, 1]))
+    chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    exif[ExifTags.Base.Make] = "Kodak"
+    said: dict[str, Any] = {"pnginfo": chunks, "icc_profile": profile, "dpi": (300, 300), "exif": exif}
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "without.png", **said)
+    for text in (b"72", b"Display P3"):
+        chunks.add(b"tEXt", name.encode() + b"\0" + text, after_idat=True)
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "with.png", **said)
+    without, with_text = (images.read_picture(tmp_path / f"{file}.png").metadata for file in ("without", "with"))
+    assert without.xmp == XMP
+    assert without.dpi == (300, 300)
+    assert without.exif
+    assert replace(with_text, texts=()) == without
+    assert dict(with_text.texts)[name] == "Display P3"
+
+
 def test_a_text_of_that_name_is_no_gamma(photo: np.ndarray, tmp_path: Path) -> None:
     texts = (("gamma", "2.2"), ("chromaticity", "(1, 2)"), ("srgb", "yes"), ("cicp", "four"))
     images.write_picture(Picture(photo, metadata=Metadata(texts=texts)), tmp_path / "in.png")
@@ -350,6 +375,20 @@ def test_what_lies_behind_a_thumbnail_stays_where_it_is() -> None:
     assert after[: len(whole) - len(thumbnail)] == corrected(whole, 48, 80)
 
 
+@pytest.mark.parametrize(("place", "size"), [(0, 10), (8, 20), (0, 5000), (200, 5000)])
+def test_a_thumbnail_that_is_said_to_be_elsewhere_takes_nothing_with_it(place: int, size: int) -> None:
+    block = bytearray(exif_block())
+    entry = block.index(struct.pack("<HH", ExifTags.Base.JpegIFOffset, 4))
+    struct.pack_into("<I", block, entry + 8, place)
+    struct.pack_into("<I", block, entry + 12 + 8, size)
+    after = corrected(bytes(block), 48, 80)
+    assert after is not None
+    tags = parse(after)
+    assert tags[ExifTags.Base.Make] == "Kodak"
+    assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] == MAKER_NOTE
+    assert len(after) == len(block)
+
+
 def test_sizes_in_xmp_are_put_right_by_their_names() -> None:
     xmp = b'<rdf:Description tiff:ImageWidth="20" tiff:ImageLength="12" mytiff:ImageWidth="7">'
     said = Metadata(xmp=xmp).corrected(48, 80).xmp
@@ -396,12 +435,18 @@ def test_names_need_not_be_of_ascii(photo: np.ndarray, tmp_path: Path, source: s
         assert image.getexif()[ExifTags.Base.Artist].encode("latin-1") == name
 
 
-def test_an_avif_leaves_a_maker_s_notes_where_they_were(photo: np.ndarray, tmp_path: Path) -> None:
-    block = exif_block()
-    Image.fromarray(photo[:12, :20]).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + block)
-    enlarged(tmp_path / "in.jpg", tmp_path / "out.avif")
-    with Image.open(tmp_path / "out.avif") as image:
-        assert ExifTags.Base.Orientation not in image.getexif()
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dpi", [None, (300, 254.5)])
+@pytest.mark.parametrize("suffix", [".avif", ".webp"])
+def test_a_maker_s_notes_stay_where_they_were(
+    photo: np.ndarray, tmp_path: Path, suffix: str, dpi: tuple[float, float] | None, order: str
+) -> None:
+    block = exif_block(order)
+    picture = Picture(photo[:12, :20], metadata=Metadata(exif=block, dpi=dpi))
+    images.write_picture(picture, tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert (ExifTags.Base.Orientation in image.getexif()) == (suffix == ".webp")
+        assert image.getexif().get(ExifTags.Base.YResolution) == (dpi and dpi[1])
         assert image.getexif()[ExifTags.Base.Make] == "Kodak"
         assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
         assert image.info["exif"].removeprefix(b"Exif\0\0").index(MAKER_NOTE) == block.index(MAKER_NOTE)

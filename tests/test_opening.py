@@ -164,6 +164,9 @@ def test_a_kind_of_tiff_that_is_not_supported_is_called_so(tmp_path: Path) -> No
     with pytest.raises(SrganError, match="a kind of TIFF that is not supported, or damaged") as caught:
         images.read_picture(tmp_path / "p.tif")
     assert "8 or 16 bits" in caught.value.hint
+    tifffile.imwrite(tmp_path / "p.tif", np.zeros((5, 8, 3), np.uint8), photometric="rgb", bigtiff=True, byteorder=">")
+    with pytest.raises(SrganError, match="is a big-endian BigTIFF"):
+        images.read_picture(tmp_path / "p.tif")
 
 
 def test_a_tiff_on_its_side_is_known_to_be(tmp_path: Path) -> None:
