@@ -6,9 +6,12 @@
 Importing this loads neither TensorFlow nor any other of the heavy libraries; the first call does.
 """
 
+import os
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
+
+from srgan_cli.errors import SrganError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
-__all__ = ["DEFAULT_HALO", "DEFAULT_MODEL", "DEFAULT_TILE", "MOST_MEGAPIXELS", "SCALE", "__version__", "upscale"]
+__all__ = [
+    *("DEFAULT_HALO", "DEFAULT_MODEL", "DEFAULT_TILE", "MOST_MEGAPIXELS", "SCALE"),
+    *("SrganError", "__version__", "upscale"),
+]
 __version__ = "0.1.0"
 
 SCALE = 4
@@ -49,7 +55,8 @@ def upscale(
 ) -> "PictureLike":
     """The picture, four times as wide and as high, in the type it came in.
 
-    The weights are loaded at the first call with these options and kept.
+    The weights are loaded at the first call with these options and kept. Of what an image says beside its pixels, its
+    EXIF orientation is applied and its colour profile kept.
 
     Args:
         picture: A Pillow image of a single frame, of any mode but I and F, or an array of shape (H, W) or
@@ -62,20 +69,34 @@ def upscale(
         strength: 0 to 1: the model's share in the result; the rest is `srresnet`'s.
 
     Raises:
-        srgan_cli.errors.SrganError: The picture, the weights or the device cannot be used.
+        SrganError: The picture, the weights or the device cannot be used, or this process was forked from one that has
+            called this.
     """
+    import numpy as np
     from PIL import Image
 
     from srgan_cli.images import from_pil, to_pil
     from srgan_cli.picture import from_array, to_array
     from srgan_cli.upscaling import Options
 
+    if _process() != os.getpid():  # the network would wait for threads that stayed behind
+        message = "the process was forked from one that had used the network"
+        raise SrganError(message, 'start processes by multiprocessing.get_context("spawn")')
+    if isinstance(picture, str | os.PathLike):
+        raise SrganError(f"{os.fspath(picture)!r} is a name, not a picture", "open it by PIL.Image.open")
     with _loading:  # else threads that call this at the same time would each load the weights
         upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
     if isinstance(picture, Image.Image):
         return to_pil(upscaler.upscale(from_pil(picture)))
-    sr = to_array(upscaler.upscale(from_array(picture)))
-    return sr[..., 0] if picture.ndim == 2 else sr
+    array = np.asarray(picture)
+    sr = to_array(upscaler.upscale(from_array(array)))
+    return sr[..., 0] if array.ndim == 2 else sr
+
+
+@cache
+def _process() -> int:
+    """The process that first asked."""
+    return os.getpid()
 
 
 @cache

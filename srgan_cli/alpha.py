@@ -1,10 +1,12 @@
-"""Transparency: what the network needs under it, and what it must not do to it; NumPy and SciPy only."""
+"""Transparency: what the network needs under it, and what is seen through it; NumPy and SciPy only."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from srgan_cli.picture import Picture
+
+ROWS = 256  # mixed at once, since floats take much memory
 
 
 def bleed(picture: Picture) -> np.ndarray:
@@ -23,21 +25,6 @@ def bleed(picture: Picture) -> np.ndarray:
     return picture.colour[rows, columns]
 
 
-def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
-    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
-
-    So what is opaque or transparent in the picture stays exactly that, where a network is a few levels off.
-    """
-    from scipy import ndimage
-
-    scale = alpha_sr.shape[0] // alpha_lr.shape[0]
-    least, most = (
-        extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)
-        for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
-    )
-    return np.clip(alpha_sr, least, most)
-
-
 def flatten(picture: Picture, background: tuple[int, int, int]) -> Picture:
     """The picture as it looks on a background, without alpha; grey stays grey on grey.
 
@@ -51,6 +38,9 @@ def flatten(picture: Picture, background: tuple[int, int, int]) -> Picture:
     behind = np.array(background) * (full // 255)
     if (behind == behind[0]).all():
         behind = behind[: colour.shape[-1]]
-    opacity = picture.alpha / np.float32(full)
-    mixed = np.rint(behind + (colour - behind.astype(np.float32)) * opacity)
-    return replace(picture, colour=mixed.astype(colour.dtype), alpha=None)
+    mixed = np.empty((*colour.shape[:2], max(len(behind), colour.shape[-1])), colour.dtype)
+    for start in range(0, len(colour), ROWS):
+        band = slice(start, start + ROWS)
+        opacity = picture.alpha[band] / np.float32(full)
+        mixed[band] = np.rint(behind + (colour[band] - behind.astype(np.float32)) * opacity)
+    return replace(picture, colour=mixed, alpha=None)

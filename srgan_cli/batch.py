@@ -206,13 +206,13 @@ def _enlarged(
     """The frames of the result; one like that before it is not computed again. Their notes are added to `notes`."""
     before: tuple[Picture, Picture] | None = None
     for frame in frames:
-        lr = job.finish.apply(frame.picture)
+        lr = frame.picture
         if before and _is_same(lr, before[0]):
             sr = replace(before[1], metadata=lr.metadata)
             on_pixels(job.pixels // job.header.frames)
         else:
             with said_of(job.source):
-                sr = upscale(lr, on_pixels)
+                sr = job.finish.apply(upscale(lr, on_pixels))
         notes.update(dict.fromkeys(sr.notes))
         before = lr, sr
         yield replace(frame, picture=sr)

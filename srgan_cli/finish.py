@@ -12,7 +12,9 @@ from srgan_cli.picture import Picture
 
 @dataclass(frozen=True)
 class Finish:
-    """What is done with a picture before it is enlarged.
+    """What is done with a picture once it is enlarged.
+
+    If it were put on its background before, the network would draw the edge between both as one of the picture.
 
     Attributes:
         background: The colour to put it on, RGB from 0 to 255 in the picture's own colour space; None keeps its
@@ -24,7 +26,7 @@ class Finish:
     strip: bool = False
 
     def apply(self, picture: Picture) -> Picture:
-        """The picture that is to be enlarged."""
+        """The picture that is to be written."""
         if self.background:
             picture = flatten(picture, self.background)
         return replace(picture, metadata=picture.metadata.stripped()) if self.strip else picture

@@ -238,10 +238,10 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
     found = frames.read_header(source.beside, source.open(), limits.pixels)  # first: it may not be there
     size, kind, finish = destination.size, formats.format_of(target), destination.finish
     if limits.memory is not None:
-        least = finish.header(replace(found, transparent=found.transparent and kind.alpha))
+        least = replace(found, transparent=found.transparent and (kind.alpha or finish.background is not None))
         _refuse_what_cannot_fit(source.beside, least, size, kind, limits.memory)
     if _has_needless_alpha(source, finish.header(found), kind, limits.pixels):
-        finish = replace(finish, background=WHITE)  # which shows nowhere
+        finish, found = replace(finish, background=WHITE), replace(found, transparent=False)
     header = finish.header(found)
     height, width = size.of(header.height, header.width)
     counts = Counter((h, w) for w, h in header.sizes)
@@ -250,9 +250,9 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
         source.path,
         target,
         (width, height),
-        sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + header.transparent),
+        sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + found.transparent),
         header,
-        memory.needed(header, size, kind),
+        memory.needed(found, size, kind),
         source.content,
         quality=destination.quality,
         finish=finish,
@@ -269,7 +269,7 @@ def _has_needless_alpha(source: Source, header: Header, kind: Format, most_pixel
 def _refuse_what_cannot_fit(path: Path, header: Header, size: Size, kind: Format, available: int) -> None:
     least = memory.needed(header, size, kind, memory.SMALLEST_WINDOWS)
     if least > available:
-        less = "enlarge it less, " if size.passes(header.height, header.width) > 1 else ""
+        less = "enlarge it less, " if len(size.passes(header.height, header.width)) > 1 else ""
         raise SrganError(
             f"{path}: takes {least / 1e9:.1f} GB of memory or more, and there are {available / 1e9:.1f}",
             f"{less}cut it into parts, or close other programs; --no-check-memory tries it",

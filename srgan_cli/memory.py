@@ -39,7 +39,7 @@ def needed(header: Header, size: Size, kind: Format, windows: int = LARGEST_WIND
 
 
 def _of_page(page: Header, size: Size, kind: Format, windows: int) -> int:
-    seen = SCALE ** (2 * size.passes(page.height, page.width) - 2) * page.height * page.width  # pixels in the last pass
+    seen = math.prod(size.passes(page.height, page.width)[-1])
     takes = min(seen * PER_WINDOW_PIXEL, windows) + of_pictures(page, size, kind)
     if page.frames > 1:  # the one before is kept, and what an animation shows
         pixels = page.width * page.height + 2 * math.prod(size.of(page.height, page.width))
@@ -53,11 +53,12 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
     wanted, lr = height * width, header.height * header.width
     channels, depth = _channels(header), _depth(header)
     exact = (height, width) == (SCALE * header.height, SCALE * header.width)
-    passed, bytes_on_the_way = SCALE ** (2 * size.passes(header.height, header.width)) * lr, depth if exact else 2
+    seen = math.prod(size.passes(header.height, header.width)[-1])
+    passed, bytes_on_the_way = SCALE**2 * seen, depth if exact else 2
 
     # An input and its result; then what that is reduced from, with one plane of it in floats twice; then the file.
-    last_pass = (passed + passed // SCALE**2) * channels * bytes_on_the_way
-    last_pass += 3 * passed * bytes_on_the_way * header.transparent  # `alpha.keep_solid`: its limits and its result
+    last_pass = (passed + seen) * channels * bytes_on_the_way
+    last_pass += 3 * passed * bytes_on_the_way * header.transparent  # `solid.keep_solid`: its limits and its result
     reduction = 0 if exact else passed * (2 * channels + 2 * 4) + wanted * (channels * depth + 2 * 4)
     encoding = wanted * (channels * depth * (1 + header.transparent) + _per_encoded_pixel(header, kind))
     return lr * channels * depth + max(last_pass, reduction, encoding)

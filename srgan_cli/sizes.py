@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -60,16 +61,21 @@ class Size:
             factor = factor if wanted is None else wanted / side
         return max(1, round(factor * height)), max(1, round(factor * width))
 
-    def passes(self, height: int, width: int) -> int:
-        """How often a picture of this size goes through the network: until it is large enough."""
-        count, wanted = 1, self.of(height, width)
-        while wanted[0] > SCALE**count * height or wanted[1] > SCALE**count * width:
-            count += 1
-        return count
+    def passes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Height and width of what goes through the network, pass by pass, for a picture of this size.
+
+        What a pass has made is reduced to a quarter of the result before the last one: what is computed beyond that
+        would take time and memory, and be lost in a reduction.
+        """
+        wanted, given = self.of(height, width), [(height, width)]
+        while any(end > SCALE * side for end, side in zip(wanted, given[-1], strict=True)):
+            tall, wide = (min(SCALE * side, ceil(end / SCALE)) for end, side in zip(wanted, given[-1], strict=True))
+            given.append((tall, wide))
+        return given
 
     def pixels(self, height: int, width: int) -> int:
         """LR pixels that go through the network for it."""
-        return sum(SCALE ** (2 * done) for done in range(self.passes(height, width))) * height * width
+        return sum(map(prod, self.passes(height, width)))
 
 
 def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], margin: int = 0) -> Picture:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import keras
 import numpy as np
 
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, tiling
-from srgan_cli.alpha import bleed, keep_solid
+from srgan_cli.alpha import bleed
 from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.inference import Network, blend
@@ -19,6 +19,7 @@ from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.picture import Picture, map_planes, to_16_bits, to_pixels, to_tensor, used_range
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_size
+from srgan_cli.solid import keep_black_and_white, keep_solid
 
 PIXEL_MODEL = "srresnet"
 MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
@@ -82,7 +83,7 @@ class Upscaler:
     """
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
-        self.tile, self._seamless, self._say = options.tile, options.seamless, say
+        self.tile, self._say = options.tile, say
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
         with keras.device(self.device):
@@ -92,6 +93,7 @@ class Upscaler:
         settings = [generator.settings for _, generator in generators]
         self.receptive_radius = max(each.receptive_radius for each in settings)
         self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, self.receptive_radius)
+        self._edge = self.halo if options.seamless else 0  # of what lies at the opposite sides
         # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if self.precision == "float32" else 2
         self._bytes_per_pixel = 3 * 4 * max(each.filters for each in settings) * SCALE**2 * bytes_per_value
@@ -106,32 +108,24 @@ class Upscaler:
             picture: Any size from 1x1 up.
             on_pixels: Told how many LR pixels were finished; they add up to `size.pixels`, twice that with alpha, and
                 to more in a seamless texture, whose edges are continued by what lies at the opposite ones.
-            size: Of the result; None for four times the picture's. What is not a power of four of it is reached by
-                further passes and an antialiased reduction.
+            size: Of the result; None for four times the picture's. What is not just that is reached by further passes
+                and antialiased reductions.
 
         Raises:
             SrganError: Memory does not suffice for a single patch, or the network returns NaN or infinite values.
         """
         lr_size = picture.colour.shape[:2]
         size = size or Size()
-        wanted = size.of(*lr_size)
-        edge = self.halo if self._seamless else 0
-        if edge:
-            around = ((edge, edge), (edge, edge), (0, 0))
-            picture = map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap"))
-        picture = replace(picture, colour=bleed(picture))
+        wanted, *smaller = size.of(*lr_size), *size.passes(*lr_size)[1:]
+        around = _wrapped(picture, self._edge)
+        picture = _inside(replace(around, colour=bleed(around)), self._edge)
         used = used_range(picture.colour)  # of the whole, so that all windows agree
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
-            inner = slice(SCALE * edge, SCALE * edge + wanted[0]), slice(SCALE * edge, SCALE * edge + wanted[1])
-            return map_planes(self._pass(picture, used, on_pixels), lambda pixels: pixels[inner])
-        sr = to_16_bits(picture)
-        for _ in range(size.passes(*lr_size)):
-            sr = self._pass(sr, used, on_pixels)
-        dtype, margin = picture.colour.dtype, edge * SCALE ** size.passes(*lr_size)
-        result = to_size(sr, *wanted, dtype, margin)
-        # The reduction swings beyond white, which is where the used bits end.
-        np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
-        return result
+            return self._pass(picture, used, on_pixels)
+        dtype, picture = picture.colour.dtype, to_16_bits(picture)
+        for lr_size in smaller:
+            picture = self._reduced(self._pass(picture, used, on_pixels), lr_size, np.dtype(np.uint16), used)
+        return self._reduced(self._pass(picture, used, on_pixels), wanted, dtype, used)
 
     def _pass(self, picture: Picture, used: float, on_pixels: Callable[[int], None]) -> Picture:
         """The picture, four times as large.
@@ -139,11 +133,20 @@ class Upscaler:
         The network is shown the used part of the colours' range as the whole: it was trained on 256 levels, of which a
         12-bit scan in 16 bits would take up 16.
         """
+        picture = _wrapped(picture, self._edge)
         colour = self._enlarge(picture.colour, used, on_pixels)
+        keep_black_and_white(colour, picture.colour, used)
         alpha = picture.alpha
         if alpha is not None:
             alpha = keep_solid(self._enlarge(alpha, 1.0, on_pixels), alpha)
-        return replace(picture, colour=colour, alpha=alpha)
+        return _inside(replace(picture, colour=colour, alpha=alpha), SCALE * self._edge)
+
+    def _reduced(self, sr: Picture, size: tuple[int, int], dtype: np.dtype[Any], used: float) -> Picture:
+        margin = SCALE * self._edge
+        result = to_size(_wrapped(sr, margin), *size, dtype, margin)
+        # The reduction swings beyond white, which is where the used bits end.
+        np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
+        return result
 
     def _enlarge(self, pixels: np.ndarray, used: float, on_pixels: Callable[[int], None]) -> np.ndarray:
         """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
@@ -190,6 +193,17 @@ class Upscaler:
         if channels == 1:
             sr = sr.mean(axis=-1, keepdims=True)
         return to_pixels(sr, windows.dtype, used)
+
+
+def _wrapped(picture: Picture, edge: int) -> Picture:
+    """The picture with so many pixels around it of what lies at the opposite sides."""
+    around = ((edge, edge), (edge, edge), (0, 0))
+    return map_planes(picture, lambda pixels: np.pad(pixels, around, mode="wrap")) if edge else picture
+
+
+def _inside(picture: Picture, edge: int) -> Picture:
+    """The picture without so many pixels around it."""
+    return map_planes(picture, lambda pixels: pixels[edge:-edge, edge:-edge]) if edge else picture
 
 
 def _generators(options: Options) -> list[tuple[float, Generator]]:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srgan_cli.alpha import bleed, flatten, keep_solid
+from srgan_cli import alpha
+from srgan_cli.alpha import bleed, flatten
 from srgan_cli.picture import Picture
 
 
@@ -23,25 +24,6 @@ def test_what_shows_a_little_keeps_its_colour() -> None:
     colour = np.array([[[9], [99], [199]]], np.uint8)
     alpha = np.array([[[0], [1], [255]]], np.uint8)
     assert bleed(Picture(colour, alpha)).ravel().tolist() == [99, 99, 199]
-
-
-def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
-    lr = np.array([[10, 10, 10, 50, 90, 90]] * 3, np.uint8)[..., None]
-    low, high = (keep_solid(np.full((6, 12, 1), level, np.uint8), lr)[2, ::2, 0].tolist() for level in (0, 255))
-    assert low == [10, 10, 10, 10, 50, 90]
-    assert high == [10, 10, 50, 90, 90, 90]
-    lr = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
-    assert (keep_solid(np.full((5, 5, 1), 255, np.uint8), lr)[..., 0] == 99).sum() == 9  # corners, too
-
-
-def test_what_is_solid_stays_exactly_so() -> None:
-    lr = np.zeros((4, 8, 1), np.uint8)
-    lr[:, 4:] = 255
-    sr = np.full((16, 32, 1), 250, np.uint8)
-    kept = keep_solid(sr, lr)
-    assert (kept[:, :12] == 0).all()
-    assert (kept[:, 12:20] == 250).all()
-    assert (kept[:, 20:] == 255).all()
 
 
 @pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535)])
@@ -68,3 +50,10 @@ def test_what_is_mixed_is_rounded() -> None:
 def test_an_opaque_picture_is_itself_on_any_background(photo: np.ndarray) -> None:
     picture = Picture(photo)
     assert flatten(picture, (1, 2, 3)) is picture
+
+
+def test_rows_at_a_time_mix_to_the_same(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(photo, photo[..., :1])
+    whole = flatten(picture, (10, 20, 30))
+    monkeypatch.setattr(alpha, "ROWS", 50)
+    np.testing.assert_array_equal(flatten(picture, (10, 20, 30)).colour, whole.colour)

@@ -11,24 +11,25 @@ from srgan_cli.sizes import Size, to_size
 
 
 @pytest.mark.parametrize(
-    ("size", "expected", "passes"),
+    ("size", "expected", "further"),
     [
-        (Size(), (40, 80), 1),
-        (Size(scale=1.5), (15, 30), 1),
-        (Size(scale=4), (40, 80), 1),
-        (Size(scale=4.01), (40, 80), 1),
-        (Size(scale=5), (50, 100), 2),
-        (Size(scale=16), (160, 320), 2),
-        (Size(width=50), (25, 50), 1),
-        (Size(height=25), (25, 50), 1),
-        (Size(long_edge=81), (40, 81), 2),
-        (Size(long_edge=7), (4, 7), 1),
+        (Size(), (40, 80), []),
+        (Size(scale=1.5), (15, 30), []),
+        (Size(scale=4), (40, 80), []),
+        (Size(scale=4.01), (40, 80), []),
+        (Size(scale=5), (50, 100), [(13, 25)]),
+        (Size(scale=16), (160, 320), [(40, 80)]),
+        (Size(scale=16.1), (161, 322), [(40, 80), (41, 81)]),
+        (Size(width=50), (25, 50), []),
+        (Size(height=25), (25, 50), []),
+        (Size(long_edge=81), (40, 81), [(10, 21)]),
+        (Size(long_edge=7), (4, 7), []),
     ],
 )
-def test_sizes(size: Size, expected: tuple[int, int], passes: int) -> None:
+def test_sizes(size: Size, expected: tuple[int, int], further: list[tuple[int, int]]) -> None:
     assert size.of(10, 20) == expected
-    assert size.passes(10, 20) == passes
-    assert size.pixels(10, 20) == 200 * (1, 17)[passes - 1]
+    assert size.passes(10, 20) == [(10, 20), *further]
+    assert size.pixels(10, 20) == 200 + sum(height * width for height, width in further)
 
 
 @pytest.mark.parametrize("values", [{"scale": 1}, {"scale": float("nan")}, {"scale": 2, "width": 5}])

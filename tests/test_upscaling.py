@@ -1,8 +1,9 @@
 """Pixels -> pixels with the weights that ship."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,11 +17,15 @@ from scipy import ndimage
 import srgan_cli
 from srgan_cli import images, tiling, upscaling
 from srgan_cli.alpha import flatten
+from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.finish import Finish
 from srgan_cli.inference import Network
+from srgan_cli.jobs import plan_jobs
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, GeneratorConfig, load_generator
+from srgan_cli.naming import Destination
 from srgan_cli.options import with_absolute_paths
 from srgan_cli.picture import Picture, map_planes, to_pixels, to_tensor
 from srgan_cli.released import find_lpips, find_weights
@@ -110,6 +115,21 @@ def test_threads_share_what_is_loaded(photo: np.ndarray, monkeypatch: pytest.Mon
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(srgan_cli.upscale, [photo] * 4))
     assert len(loaded) == 1
+
+
+def test_a_forked_process_says_why_it_cannot(photo: np.ndarray) -> None:
+    srgan_cli.upscale(photo[:4, :4])
+    with ProcessPoolExecutor(1, get_context("fork")) as pool, pytest.raises(SrganError, match="was forked") as caught:
+        pool.submit(srgan_cli.upscale, photo[:4, :4]).result(timeout=60)
+    assert "spawn" in caught.value.hint
+
+
+def test_what_is_like_an_array_is_taken_and_a_name_is_not(photo: np.ndarray) -> None:
+    rows = cast(Any, list(photo[:3, :5]))
+    np.testing.assert_array_equal(srgan_cli.upscale(rows), srgan_cli.upscale(photo[:3, :5]))
+    for name in ("a.jpg", Path("a.jpg")):
+        with pytest.raises(SrganError, match=r"'a\.jpg' is a name, not a picture"):
+            srgan_cli.upscale(cast(Any, name))
 
 
 def test_a_spoiled_network_makes_no_picture(photo: np.ndarray, tmp_path: Path) -> None:
@@ -438,3 +458,14 @@ def test_a_cut_out_logo_has_no_fringe(upscaler: Upscaler) -> None:
     for background in ((0, 0, 0), (255, 255, 255), (255, 0, 0)):
         sr, naive, truth = (flatten(picture, background).colour[edge].astype(int) for picture in (ours, apart, hr))
         assert np.abs(sr - truth).mean() < 0.6 * np.abs(naive - truth).mean()
+
+
+def test_a_background_is_no_part_of_what_is_enlarged(upscaler: Upscaler, tmp_path: Path) -> None:
+    logo = draw_logo(32)
+    images.write_picture(logo, tmp_path / "logo.png")
+    finish = Finish(background=(255, 255, 255))
+    jobs = plan_jobs([str(tmp_path / "logo.png")], Destination(str(tmp_path / "out.png"), finish=finish)).jobs
+    (outcome,) = run_jobs(upscaler.upscale, jobs)
+    assert not outcome.error
+    colour = images.read_picture(tmp_path / "out.png").colour
+    np.testing.assert_array_equal(colour, flatten(upscaler.upscale(logo), (255, 255, 255)).colour)

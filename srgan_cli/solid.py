@@ -1,0 +1,39 @@
+"""What a network, which is a few levels off, must leave exactly as it is; NumPy and SciPy only."""
+
+from functools import reduce
+from itertools import product
+
+import numpy as np
+
+
+def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
+    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
+
+    So what is opaque or transparent in the picture stays exactly that.
+    """
+    from scipy import ndimage
+
+    scale = alpha_sr.shape[0] // alpha_lr.shape[0]
+    least, most = (
+        extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)
+        for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
+    )
+    return np.clip(alpha_sr, least, most)
+
+
+def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, used: float) -> None:
+    """Make an enlarged picture black or white, channel by channel, where its original is so for a pixel around.
+
+    Shops refuse a background that is almost white.
+
+    Args:
+        sr: (k H, k W, C) uint8 or uint16; changed in place.
+        lr: (H, W, C), the same dtype.
+        used: The part of the range that ends in white; see `picture.used_range`.
+    """
+    height, width, channels = lr.shape
+    blocks = sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)
+    for extreme in (0, round(used * np.iinfo(lr.dtype).max)):
+        padded = np.pad(lr == extreme, ((1, 1), (1, 1), (0, 0)), constant_values=True)
+        neighbours = (padded[y : y + height, x : x + width] for y, x in product(range(3), repeat=2))
+        np.copyto(blocks, sr.dtype.type(extreme), where=reduce(np.logical_and, neighbours)[:, None, :, None])

@@ -1,0 +1,50 @@
+"""What a network must leave as it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srgan_cli.solid import keep_black_and_white, keep_solid
+
+
+def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
+    lr = np.array([[10, 10, 10, 50, 90, 90]] * 3, np.uint8)[..., None]
+    low, high = (keep_solid(np.full((6, 12, 1), level, np.uint8), lr)[2, ::2, 0].tolist() for level in (0, 255))
+    assert low == [10, 10, 10, 10, 50, 90]
+    assert high == [10, 10, 50, 90, 90, 90]
+    lr = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
+    assert (keep_solid(np.full((5, 5, 1), 255, np.uint8), lr)[..., 0] == 99).sum() == 9  # corners, too
+
+
+def test_what_is_solid_stays_exactly_so() -> None:
+    lr = np.zeros((4, 8, 1), np.uint8)
+    lr[:, 4:] = 255
+    sr = np.full((16, 32, 1), 250, np.uint8)
+    kept = keep_solid(sr, lr)
+    assert (kept[:, :12] == 0).all()
+    assert (kept[:, 12:20] == 250).all()
+    assert (kept[:, 20:] == 255).all()
+
+
+@pytest.mark.parametrize(("dtype", "used"), [(np.uint8, 1.0), (np.uint16, 1.0), (np.uint16, 4095 / 65535)])
+def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, used: float) -> None:
+    white = round(used * np.iinfo(dtype).max)
+    lr = np.full((5, 9, 3), white, dtype)
+    lr[:, 4:], lr[..., 1] = 0, 77
+    sr = np.full((20, 36, 3), 50, dtype)
+    keep_black_and_white(sr, lr, used)
+    for channel in (0, 2):
+        assert (sr[:, :12, channel] == white).all()
+        assert (sr[:, 12:20, channel] == 50).all()
+        assert (sr[:, 20:, channel] == 0).all()
+    assert (sr[..., 1] == 50).all()
+
+
+def test_a_pixel_that_differs_spoils_all_around_it() -> None:
+    lr = np.full((5, 5, 1), 255, np.uint8)
+    lr[2, 2] = 254
+    sr = np.full((20, 20, 1), 250, np.uint8)
+    keep_black_and_white(sr, lr, 1.0)
+    assert (sr == 250).sum() == 12 * 12
+    assert (sr[4:16, 4:16] == 250).all()
