@@ -16,13 +16,13 @@ from srgan_cli.formats import Format, Header
 from srgan_cli.naming import AS_IT_IS, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome
+from srgan_cli.results import Work, without_results
 from srgan_cli.sizes import Size
 from srgan_cli.sources import Search, Source, identity
 
 NAMED = 10  # clashes
 WHITE = (255, 255, 255)
 Existing = Literal["refuse", "overwrite", "skip"]
-Work = list[tuple[Source, Path]]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def plan_jobs(
     targets = name_targets(sources, destination, single)
     if targets.folder:
         check_folder(targets.folder)
-    work = _without_results(sources, targets, destination)
+    work = without_results(sources, targets, destination, named=existing == "skip")
     if len(work) < len(sources):
         search.passed_over["earlier results"] += len(sources) - len(work)
     _refuse_clashes(work)
@@ -151,15 +151,6 @@ def plan_jobs(
         destination.check_quality(kinds[0])
     jobs, settled = _checked(work, targets, destination, existing, limits)
     return Plan(jobs, search.failures + settled, dict(search.passed_over))
-
-
-def _without_results(sources: Sequence[Source], targets: Targets, destination: Destination) -> Work:
-    """Sources and targets but for the files that an earlier job wrote beside its inputs, in whatever format."""
-    work = list(zip(sources, targets.paths, strict=True))
-    if destination.suffix == "" or targets.named or targets.stdout or (targets.folder and not destination.suffix):
-        return work
-    results = {target.with_suffix("").absolute() for _, target in work}
-    return [(s, t) for s, t in work if s.named or s.path.with_suffix("").absolute() not in results]
 
 
 def _refuse_clashes(work: Work) -> None:

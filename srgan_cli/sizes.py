@@ -14,7 +14,8 @@ from srgan_cli.options import flag
 from srgan_cli.picture import Picture, map_planes
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
-SUFFIX = re.compile(r"_(x\d+(\.\d+)?|(w|h|long)\d{3,})$", re.IGNORECASE)  # of any size from 100 pixels up
+SUFFIX = re.compile(r"_(x(\d+(?:\.\d+)?)|(w|h|long)(\d{3,}))$", re.IGNORECASE)  # of any size from 100 pixels up
+SIDES = {"w": "width", "h": "height", "long": "long_edge"}  # in a suffix -> of `Size`
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Size:
     def suffix(self) -> str:
         """Put behind a name, it tells the size."""
         factor = SCALE if self.scale is None else self.scale
-        others = {"w": self.width, "h": self.height, "long": self.long_edge}
-        return next((f"_{letter}{pixels}" for letter, pixels in others.items() if pixels), f"_x{factor:g}")
+        sides = ((letter, getattr(self, side)) for letter, side in SIDES.items())
+        return next((f"_{letter}{pixels}" for letter, pixels in sides if pixels), f"_x{factor:g}")
 
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result for a picture of this size."""
@@ -76,6 +77,20 @@ class Size:
     def pixels(self, height: int, width: int) -> int:
         """LR pixels that go through the network for it."""
         return sum(map(prod, self.passes(height, width)))
+
+
+def split_name(name: str) -> tuple[str, Size | None]:
+    """A name without `Size.suffix`, and the size; None if it has no such suffix, or nothing before it."""
+    match = SUFFIX.search(name)
+    if not match or not match.start():
+        return name, None
+    _, scale, side, pixels = match.groups()
+    try:
+        if scale:
+            return name[: match.start()], Size(scale=float(scale))
+        return name[: match.start()], Size(**{SIDES[side.lower()]: int(pixels)})
+    except UsageError:  # no scale that is possible
+        return name, None
 
 
 def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], margin: int = 0) -> Picture:

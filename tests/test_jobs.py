@@ -63,6 +63,20 @@ def test_an_output_folder_keeps_names_and_is_not_made_yet() -> None:
     assert not Path("new").exists()
 
 
+@pytest.mark.parametrize("name", ["b_x4.jpg", "b_x2.5.png", "b_w100.png", "b_H100.png", "b_long144.png", "b_x4_x2.png"])
+@pytest.mark.parametrize("output", [None, "out"])
+def test_earlier_results_of_other_sizes_are_no_inputs(folder: Path, name: str, output: str | None) -> None:
+    sizes = {"b_x4": (24, 16), "b_x2.5": (15, 10), "b_w100": (100, 67), "b_H100": (150, 100), "b_long144": (144, 96)}
+    Image.new("RGB", sizes["b_x4"]).save(folder / "b_x4.jpg")
+    Image.new("RGB", sizes.get(Path(name).stem, (48, 32))).save(folder / name)
+    found = plan("in", output=output, size=Size(scale=3))
+    assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
+    Image.new("RGB", (25, 16)).save(folder / name)
+    assert name in [job.source.name for job in plan("in", output=output, size=Size(scale=3)).jobs]
+    (folder / name).write_bytes(b"")
+    assert reasons(plan("in", output=output, size=Size(scale=3))) == [f"in/{name}: is empty"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_recursive_keeps_the_tree() -> None:
     assert targets("in", recursive=True, output="out")[-1] == "in/deep/c.jpg out/deep/c.jpg"
@@ -87,6 +101,8 @@ def test_earlier_results_are_not_inputs_unless_named(folder: Path) -> None:
     assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
     assert found.passed_over == {"hidden": 1, "no pictures": 1, "earlier results": 1}
     assert "in/b_x4.jpg in/b_x4_x4.jpg" in targets("in", "in/b_x4.jpg", existing="overwrite")
+    again = plan("in/b.png", "in/b_x4.jpg", existing="skip", format="jpg")  # as a shell's pattern names them
+    assert (again.jobs, [outcome.skipped for outcome in again.settled]) == ([], [True])
     (folder / "b_x4.jpg").rename(folder / "b_x2.jpg")  # which may be two of b
     assert "in/b_x2.jpg in/b_x2_x4.jpg" in targets("in")
 

@@ -13,7 +13,19 @@ LAYERS = (
     {"errors", "files", "options", "released", "walking"},
     {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "picture", "images"}
     | {"alpha", "finish", "charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
-    | {"solid", "sources", "naming", "jobs", "outcomes", "readgif", "writegif", "animation", "frames", "writing"},
+    | {
+        "solid",
+        "sources",
+        "naming",
+        "results",
+        "jobs",
+        "outcomes",
+        "readgif",
+        "writegif",
+        "animation",
+        "frames",
+        "writing",
+    },
     {"layers", "model", "fusion", "device", "replicas", "inference", "batches", "fitting", "losses", "lpips"}
     | {"optimization", "stages", "summaries"},
     {"upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},

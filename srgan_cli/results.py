@@ -1,0 +1,52 @@
+"""Which inputs are what earlier jobs have made of others."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from srgan_cli.errors import SrganError
+from srgan_cli.frames import read_header
+from srgan_cli.naming import Destination, Targets
+from srgan_cli.sizes import split_name
+from srgan_cli.sources import Source
+
+Work = list[tuple[Source, Path]]
+
+
+def without_results(sources: Sequence[Source], targets: Targets, destination: Destination, named: bool) -> Work:
+    """Sources and targets but for what earlier jobs wrote beside their inputs, in whatever format.
+
+    Args:
+        sources: What was found.
+        targets: Where their results go.
+        destination: What was asked for.
+        named: Whether those that were named are left out, too, as they are by patterns of a shell.
+    """
+    work = list(zip(sources, targets.paths, strict=True))
+    if targets.named or targets.stdout:
+        return work
+    beside = destination.suffix != "" and not (targets.folder and not destination.suffix)
+    results = {_place(target) for target in targets.paths} if beside else set()
+    originals = {_place(source.path): source.path for source in sources}
+
+    def is_result(path: Path) -> bool:
+        return _place(path) in results or _is_enlarged(path, originals)
+
+    return [(source, target) for source, target in work if (source.named and not named) or not is_result(source.path)]
+
+
+def _is_enlarged(path: Path, originals: dict[Path, Path]) -> bool:
+    """Whether a picture is called like a larger version of another, in whatever size, and is as large."""
+    name, size = split_name(_place(path).name)
+    original = originals.get(_place(path).with_name(name)) if size else None
+    if not size or not original:
+        return False
+    with suppress(SrganError):  # a file that is no picture is told of later
+        before, after = read_header(original), read_header(path)
+        return size.of(before.height, before.width) == (after.height, after.width)
+    return False
+
+
+def _place(path: Path) -> Path:
+    """Where a file is, whatever its format."""
+    return path.with_suffix("").absolute()
