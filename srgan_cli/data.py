@@ -143,16 +143,23 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
+def usual_side(pictures: Pictures) -> int:
+    """Pixels of the shorter side of most of the pictures, their median."""
+    indices = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
+    return int(np.median([min(pictures.load(int(index), 1).shape[:2]) for index in indices]))
+
+
 def choose_sampling(pictures: Pictures, hr_size: int) -> Sampling:
     """`crop` if most of the pictures are clearly larger than a square of `hr_size`, else `resize`."""
-    indices = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
-    sides = [min(pictures.load(int(index), 1).shape[:2]) for index in indices]
-    return "crop" if np.median(sides) >= 1.5 * hr_size else "resize"
+    return "crop" if usual_side(pictures) >= 1.5 * hr_size else "resize"
 
 
 def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
     """The sampling of the options, or one that suits the pictures; `say` is told which."""
-    sampling = options.sampling or choose_sampling(pictures, options.hr_size)
+    size = options.hr_size
+    sampling = options.sampling or choose_sampling(pictures, size)
     how = "random crops of" if sampling == "crop" else "each resized to"
-    say(f"{len(pictures)} pictures, {how} {options.hr_size}x{options.hr_size} (--sampling {sampling})")
+    say(f"{len(pictures)} pictures, {how} {size}x{size} (--sampling {sampling})")
+    if sampling == "resize" and (side := usual_side(pictures)) < size:
+        say(f"most of them are smaller, about {side} pixels, and are enlarged to it; --hr-size sets another size")
     return sampling

@@ -4,7 +4,7 @@ A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entr
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any
@@ -15,10 +15,18 @@ from PIL.ExifTags import Base
 PREFIX = b"Exif\0\0"
 JPEG_START = b"\xff\xd8"
 ORIENTATION = Base.Orientation
+SUBJECT_AREA = 0x9214
 EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a block of no entries
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 INCH, CENTIMETRE = 2, 3
 FINEST_DPI = 10_000  # parts of one
+# Where the subject is, and how many pixels there are on the sensor.
+IN_OLD_PIXELS = frozenset(
+    (
+        *(SUBJECT_AREA, Base.SubjectLocation),
+        *(Base.FocalPlaneXResolution, Base.FocalPlaneYResolution, Base.FocalPlaneResolutionUnit),
+    )
+)
 # What Pillow raises at damaged blocks.
 UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
 # The tags of a picture's first directory that describe the picture rather than how the file stores it.
@@ -50,6 +58,7 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
             _set(
                 block, order, _entries(block, order, inner), {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
             )
+            _remove(block, order, inner, IN_OLD_PIXELS)
         _drop_thumbnail(block, order, first + 2 + 12 * len(entries))
     except (KeyError, struct.error):
         return None
@@ -108,12 +117,18 @@ def without_orientation(exif: bytes) -> bytes:
     Pillow takes it out of what it writes as AVIF, by writing the block anew, where a maker's notes lose their way.
     """
     block = bytearray(exif)
-    order, first, entries = _first_directory(block)
-    if ORIENTATION in entries:
-        place, end = entries[ORIENTATION], first + 2 + 12 * len(entries) + 4  # behind the link to the next directory
-        block[place:end] = block[place + 12 : end] + bytes(12)
-        struct.pack_into(order + "H", block, first, len(entries) - 1)
+    order, first, _ = _first_directory(block)
+    _remove(block, order, first, {ORIENTATION})
     return bytes(block)
+
+
+def _remove(block: bytearray, order: str, start: int, tags: Set[int]) -> None:
+    """Take tags out of the directory that begins at `start`; all else stays where it was."""
+    entries = _entries(block, order, start)
+    end = start + 2 + 12 * len(entries) + 4  # behind the link to the next directory
+    kept = [block[place : place + 12] for tag, place in entries.items() if tag not in tags]
+    directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + block[end - 4 : end]
+    block[start:end] = directory.ljust(len(block[start:end]), b"\0")
 
 
 def orientation(image: Image.Image) -> int:

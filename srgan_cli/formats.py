@@ -7,6 +7,15 @@ from typing import Any, Literal, Self
 from srgan_cli.errors import SrganError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+FOREIGN = {  # how the files of other kinds of pictures begin
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"8BPS": "Photoshop",
+    b"v/1\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+}
 USUAL = ("icc_profile", "exif", "xmp", "iptc", "dpi")  # what most can hold
 
 
@@ -184,3 +193,8 @@ def _check_frames(path: Path, kind: Format, header: Header) -> None:
         raise SrganError(
             f"{path}: {kind.name} holds frames of one size, and the pages have several", "write a .tif instead"
         )
+
+
+def foreign(start: bytes) -> str | None:
+    """What kind of picture a file is that is not supported, by its first bytes."""
+    return next((name for magic, name in FOREIGN.items() if start.startswith(magic)), None)

@@ -155,12 +155,13 @@ def plan_jobs(
 
 def _refuse_clashes(work: Work) -> None:
     """Names that differ in nothing but case are one file on the disks of Windows and macOS."""
-    first: dict[tuple[object, str], Source] = {}
+    first: dict[tuple[object, str], tuple[Source, Path]] = {}
     clashes = []
     for source, target in work:
-        other = first.setdefault(_key(target), source)
+        other, place = first.setdefault(_key(target), (source, target))
         if other is not source:
-            clashes.append(f"{other.path} and {source.path} would both be written to {target}")
+            also = "" if place == target else f" and {place}, one file on disks that do not tell capitals apart"
+            clashes.append(f"{other.path} and {source.path} would both be written to {target}{also}")
     if clashes:
         more = f"; and {len(clashes) - NAMED} more clashes" if len(clashes) > NAMED else ""
         raise UsageError("; ".join(clashes[:NAMED]) + more, "do them apart, or give one of each another name")

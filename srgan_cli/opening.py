@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from srgan_cli import MOST_MEGAPIXELS, modes
+from srgan_cli import MOST_MEGAPIXELS, formats, modes
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.formats import FORMATS, PNG_SIGNATURE
 from srgan_cli.pillow import LIMIT, readable_formats
@@ -121,6 +121,8 @@ def _explain(path: Path, file: BinaryIO | None) -> None:
         start = opened.read(12)
     if not start:
         raise SrganError(f"{path}: is empty", "see whether what should have written it failed") from None
+    if name := formats.foreign(start):
+        raise SrganError(f"{path}: is a {name} picture, which is not supported", "convert it to PNG or TIFF") from None
     if start[:4] == BIG_ENDIAN_BIGTIFF:
         message = f"{path}: is a big-endian BigTIFF, which is not supported"
         raise SrganError(message, "save it as an ordinary TIFF") from None

@@ -159,7 +159,8 @@ class Search:
         kind = recognise(path)
         named_like_one = path.suffix.lower() in formats.SUFFIXES and not is_special(path)
         if not named_like_one and (kind is None or not _opens(path)):
-            self.passed_over["no pictures"] += 1
+            foreign = formats.foreign(_start_of(path))
+            self.passed_over[f"{foreign} pictures, which are not supported" if foreign else "no pictures"] += 1
             return None
         return Source(path, path.relative_to(root), kind, named=False)
 
@@ -239,13 +240,18 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def recognise(path: Path) -> Format | None:
     """The format that a file's first bytes tell; None for all that is no picture, or no file that can be read."""
+    return _kind_of(_start_of(path))
+
+
+def _start_of(path: Path) -> bytes:
+    """The first bytes of a file; none if it cannot be read."""
     try:
         if is_special(path):
-            return None
+            return b""
         with path.open("rb", buffering=0) as file:
-            return _kind_of(file.read(LONGEST_MAGIC))
+            return file.read(LONGEST_MAGIC)
     except (OSError, ValueError):  # the latter: a null byte in the name
-        return None
+        return b""
 
 
 def _kind_of(start: bytes) -> Format | None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
-from srgan_cli.data import Pictures, choose_sampling
+from srgan_cli.data import Pictures, choose_sampling, settle_sampling
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.options import DataOptions
 from srgan_cli.picture import to_pixels
@@ -259,3 +259,12 @@ def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> 
 @pytest.mark.parametrize(("hr_size", "sampling"), [(32, "crop"), (64, "resize")])
 def test_sampling_is_chosen_by_size(folder: Path, hr_size: int, sampling: str) -> None:
     assert choose_sampling(Pictures(str(folder), 0), hr_size) == sampling
+
+
+def test_that_pictures_are_enlarged_is_said(tmp_path: Path, photo: np.ndarray) -> None:
+    for number, side in enumerate((20, 30, 90)):
+        Image.fromarray(photo[:side, :100]).save(tmp_path / f"{number}.png")
+    lines: list[str] = []
+    for hr_size in (32, 16):
+        settle_sampling(options(tmp_path, sampling="resize", hr_size=hr_size), Pictures(str(tmp_path), 0), lines.append)
+    assert ["smaller, about 30 pixels" in line for line in lines] == [False, True, False]

@@ -137,6 +137,14 @@ def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
     assert plan("in", recursive=True).passed_over == {"hidden": 1, "no pictures": 1}
 
 
+def test_kinds_of_pictures_that_are_not_supported_are_called_so(folder: Path) -> None:
+    content = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40)
+    (folder / "scan.jp2").write_bytes(content)
+    found = plan("in")
+    assert found.passed_over == {"hidden": 1, "no pictures": 1, "JPEG 2000 pictures, which are not supported": 1}
+    assert reasons(plan("in/scan.jp2")) == ["in/scan.jp2: is a JPEG 2000 picture, which is not supported"]
+
+
 def test_links_are_followed_to_where_nothing_was_yet(folder: Path) -> None:
     (folder / "deep" / "around").symlink_to("..")
     (folder / "linked.png").symlink_to("b.png")
@@ -378,6 +386,8 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
     with pytest.raises(UsageError, match="would both be written to") as error:
         plan(*twins, **options)  # type: ignore[arg-type]
     assert all(path in error.value.message for path in twins)
+    differ = len({Path(path).with_suffix("").name for path in twins}) > 1 or twins[-1].endswith("PNG")
+    assert ("disks that do not tell capitals apart" in error.value.message) == differ
 
 
 @pytest.mark.parametrize("recursive", [False, True])

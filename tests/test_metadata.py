@@ -389,6 +389,34 @@ def test_a_thumbnail_that_is_said_to_be_elsewhere_takes_nothing_with_it(place: i
     assert len(after) == len(block)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_counts_the_old_pixels_is_left_out(order: str) -> None:
+    exif, inner = Image.Exif(), {0x9214: (10, 10, 5, 5), 0xA214: (20, 10), 0xA20E: 3000.0, 0xA20F: 3000.0, 0xA210: 3}
+    exif.endian = order
+    kept = {0x9003: "2024:05:06 07:08:09", ExifTags.Base.MakerNote: MAKER_NOTE, 0xA405: 35}
+    exif.get_ifd(ExifTags.IFD.Exif).update(inner | kept)
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    after = corrected(block, 48, 80)
+    assert after
+    assert dict(parse(after).get_ifd(ExifTags.IFD.Exif)) == kept
+    assert after.index(MAKER_NOTE) == block.index(MAKER_NOTE)
+
+
+def test_a_tiff_has_the_types_that_exif_asks_for(photo: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif).update({0x9101: b"\1\2\3\0", 0x9286: b"ASCII\0\0\0hello", 0xA300: b"\3"})
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({0: b"\2\3\0\0", 27: b"ASCII\0\0\0GPS"})
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif)
+    enlarged(tmp_path / "in.jpg", tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        file, tags = tiff.filehandle, tiff.pages.first.tags
+        for directory, types in ((0x8769, {0x9101: 7, 0x9286: 7, 0xA300: 7}), (0x8825, {0: 1, 27: 7})):
+            file.seek(tags[directory].offset + 8)
+            file.seek(struct.unpack("<I", file.read(4))[0])
+            (count,) = struct.unpack("<H", file.read(2))
+            assert dict(struct.unpack("<HH", file.read(12)[:4]) for _ in range(count)) == types
+
+
 def test_sizes_in_xmp_are_put_right_by_their_names() -> None:
     xmp = b'<rdf:Description tiff:ImageWidth="20" tiff:ImageLength="12" mytiff:ImageWidth="7">'
     said = Metadata(xmp=xmp).corrected(48, 80).xmp
