@@ -93,7 +93,8 @@ def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Pictur
     picture = map_planes(picture, lambda pixels: np.ascontiguousarray(_turned(pixels, turn)))
     kept = said if turn == 1 else said.turned()
     left_out = "" if kept == said else "without XMP's regions, since the picture was turned"
-    return replace(picture, metadata=kept, notes=tuple(filter(None, (*notes, left_out))))
+    gone = [f"without its {what}" for what in said.appended()]
+    return replace(picture, metadata=kept, notes=tuple(filter(None, (*notes, left_out, *gone))))
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

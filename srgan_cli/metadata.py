@@ -32,7 +32,17 @@ SRGB = {
 }
 # A segment, less what stands before.
 LONGEST_IN_JPEG = {"exif": 65_533 - 6, "xmp": 65_533 - 29, "iptc": 65_533 - 28, "comment": 65_533}
-REGIONS = re.compile(rb"<mwg-rs:Regions\b.*?</mwg-rs:Regions>", re.DOTALL)
+REGIONS = b"mwg-rs:Regions"
+UNTRUE = (b"xmp:Thumbnails", b"xap:Thumbnails", b"Container:Directory")  # the last lists what is appended
+# What phones append to a photograph, and how its XMP tells of that.
+APPENDED = {
+    "gain map": re.compile(rb"hdrgm:Version"),
+    "video": re.compile(rb"Camera:(MotionPhoto|MicroVideo)\s*(=\s*[\"']|>\s*)1"),
+}
+OF_APPENDED = re.compile(
+    rb"<(?P<name>hdrgm:\w+|G?Camera:(MotionPhoto|MicroVideo)\w*)>[^<]*</(?P=name)>"
+    rb"|\s(hdrgm:\w+|G?Camera:(MotionPhoto|MicroVideo)\w*)\s*=\s*(\"[^\"]*\"|'[^']*')"
+)
 XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
 
 
@@ -71,7 +81,11 @@ class Metadata:
 
     def turned(self) -> "Metadata":
         """The same of a picture that was turned: without XMP's regions, such as faces, which lie elsewhere now."""
-        return replace(self, xmp=self.xmp and REGIONS.sub(b"", self.xmp))
+        return replace(self, xmp=self.xmp and _without(REGIONS, self.xmp))
+
+    def appended(self) -> list[str]:
+        """What is said to lie behind the picture, and does not behind its result."""
+        return [what for what, sign in APPENDED.items() if sign.search(self.xmp or b"")]
 
     def fitted(self, kind: Format, grey: bool) -> tuple["Metadata", tuple[str, ...]]:
         """What a format can hold beside grey or coloured pixels, and the names of the rest."""
@@ -100,7 +114,7 @@ def _is_held(kind: Format, grey: bool, name: str, value: Any) -> bool:
 
 
 def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
-    """The packet with orientation 1, this size, and no thumbnails."""
+    """The packet with orientation 1, this size, no thumbnails and nothing of what lies behind the picture."""
     values = {
         b"tiff:Orientation": 1,
         b"tiff:ImageWidth": width,
@@ -110,7 +124,15 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
     }
     for name, value in values.items():
         xmp = re.sub(XMP_VALUE % name, lambda match, n=name, v=value: n + match[1] + b"%d" % v, xmp)  # type: ignore[misc]
-    return re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", xmp, flags=re.DOTALL)
+    for element in UNTRUE:
+        xmp = _without(element, xmp)
+    return OF_APPENDED.sub(b"", xmp)
+
+
+def _without(element: bytes, xmp: bytes) -> bytes:
+    """The packet without elements of a name; a regular expression would take for ever over hostile ones."""
+    *pieces, rest = xmp.split(b"</" + element + b">")
+    return b"".join(piece.partition(b"<" + element)[0] for piece in pieces) + rest
 
 
 def read(image: Image.Image) -> Metadata:

@@ -5,6 +5,7 @@ import json
 import shutil
 import struct
 import subprocess
+import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -387,6 +388,35 @@ def test_a_thumbnail_that_is_said_to_be_elsewhere_takes_nothing_with_it(place: i
     assert tags[ExifTags.Base.Make] == "Kodak"
     assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] == MAKER_NOTE
     assert len(after) == len(block)
+
+
+GAIN_MAP = (
+    b'<rdf:Description hdrgm:Version="1.0" dc:source="x"><Container:Directory><rdf:Seq><rdf:li><Container:Item'
+    b' Item:Semantic="GainMap" Item:Length="814"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>'
+)
+VIDEO = (
+    b"<rdf:Description GCamera:MotionPhoto='1' GCamera:MotionPhotoVersion='1' dc:source=\"x\">"
+    b"<GCamera:MicroVideoOffset>99</GCamera:MicroVideoOffset></rdf:Description>"
+)
+
+
+@pytest.mark.parametrize(("xmp", "note"), [(GAIN_MAP, "without its gain map"), (VIDEO, "without its video")])
+def test_what_phones_append_is_not_promised_any_more(photo: np.ndarray, tmp_path: Path, xmp: bytes, note: str) -> None:
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", xmp=xmp)
+    picture = images.read_picture(tmp_path / "in.jpg")
+    assert picture.notes == (note,)
+    assert picture.metadata.corrected(32, 32).xmp == b'<rdf:Description dc:source="x"></rdf:Description>'
+    assert Metadata(xmp=b"<rdf:Description GCamera:MotionPhoto='0'/>").appended() == []
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<Container:Directory ", b"<xmp:Thumbnails>", b"<mwg-rs:Regions>", b" hdrgm:a='", b" "]
+)
+def test_a_hostile_packet_takes_no_time(piece: bytes) -> None:
+    xmp = piece * (2**22 // len(piece))
+    started = time.process_time()
+    Metadata(xmp=xmp).turned().corrected(4, 4)
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
