@@ -61,6 +61,8 @@ def open_picture(
     except SrganError as error:
         raise SrganError(f"{path}: {error.message}", error.hint) from error
     except FileNotFoundError:
+        if path.is_symlink():
+            raise SrganError(f"{path}: is a link to a file that is not there", "mend or delete it") from None
         raise SrganError(f"{path}: there is no such file or folder", "check the spelling") from None
     except PermissionError as error:
         raise SrganError(f"{path}: cannot be read ({reason(error)})", "check the file's permissions") from error

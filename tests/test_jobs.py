@@ -145,6 +145,11 @@ def test_kinds_of_pictures_that_are_not_supported_are_called_so(folder: Path) ->
     assert reasons(plan("in/scan.jp2")) == ["in/scan.jp2: is a JPEG 2000 picture, which is not supported"]
 
 
+def test_a_link_to_nothing_is_called_so(folder: Path) -> None:
+    (folder / "gone.png").symlink_to("nowhere.png")
+    assert reasons(plan("in")) == ["in/gone.png: is a link to a file that is not there"]
+
+
 def test_links_are_followed_to_where_nothing_was_yet(folder: Path) -> None:
     (folder / "deep" / "around").symlink_to("..")
     (folder / "linked.png").symlink_to("b.png")
