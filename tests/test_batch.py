@@ -26,7 +26,7 @@ from srgan_cli.account import Account
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.frames import read_frames, read_header
-from srgan_cli.jobs import Existing, Plan, plan_jobs
+from srgan_cli.jobs import Existing, Limits, Plan, plan_jobs
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome
 from srgan_cli.picture import Picture
@@ -139,6 +139,14 @@ def test_a_picture_may_be_replaced_by_its_result(monkeypatch: pytest.MonkeyPatch
     assert done.error is None
     assert opened[0] is not None, "Windows replaces no file that is open"
     assert read_header(Path("in/a.jpg")).width == 24
+
+
+def test_a_picture_that_has_become_too_large_meanwhile_is_refused(tmp_path: Path) -> None:
+    Image.new("L", (4, 4), 9).save(tmp_path / "a.png")
+    found = plan_jobs([str(tmp_path / "a.png")], Destination(str(tmp_path / "b.png")), limits=Limits(pixels=100))
+    Image.new("L", (40, 40), 9).save(tmp_path / "a.png")
+    (outcome,) = run_jobs(enlarge, found.jobs)
+    assert "more than the limit" in str(outcome.error)
 
 
 def test_two_programs_share_the_work(tmp_path: Path, photo: np.ndarray) -> None:
@@ -375,6 +383,17 @@ def test_machines_may_be_called_alike(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert (tmp_path / name).exists()
 
 
+def test_what_somebody_else_is_writing_is_not_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    path = tmp_path / f".srgan-{files._host()}-{os.getpid()}-0123456789ab-a.jpg"
+    path.touch()
+    monkeypatch.setattr(os, "kill", refuse)
+    files.remove_stale(tmp_path)
+    assert path.exists()
+
+
 def test_one_file_that_cannot_be_deleted_leaves_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = [f".srgan-{files._host()}-{2**22 + 1}-{number:012x}-a.jpg" for number in range(3)]  # no such process
     for name in names:
@@ -435,6 +454,13 @@ def test_people_get_lines_and_a_sum(capsys: pytest.CaptureFixture[str], outcomes
         "hint: copy it again",
         "1 done, 1 skipped, 1 failed",
     ]
+
+
+def test_one_failure_needs_no_sum(capsys: pytest.CaptureFixture[str], outcomes: list[Outcome]) -> None:
+    account = Account()
+    account.start(Plan([], outcomes[2:], {}))
+    assert not account.close()
+    assert capsys.readouterr().err == "error: it is damaged\nhint: copy it again\n"
 
 
 @pytest.mark.usefixtures("folder")

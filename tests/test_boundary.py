@@ -4,12 +4,18 @@ import gc
 import io
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
+from conftest import ROOT
+from rich.text import Text
 
-from srgan_cli.boundary import loading, stop_signals, unless_stopped
-from srgan_cli.console import training_display
+from srgan_cli import console
+from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
+from srgan_cli.console import progress, say, training_display
 from srgan_cli.options import TrainOptions
 from srgan_cli.runs import Record
 
@@ -23,6 +29,42 @@ def test_garbage_is_collected_again_but_not_looked_for_in_the_libraries(monkeypa
     with pytest.raises(ModuleNotFoundError), loading():
         pass
     assert gc.isenabled()
+
+
+def test_sigterm_ends_like_ctrl_c() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(typer.Exit) as caught, errors_as_exit_codes(debug=False):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert caught.value.exit_code == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+INTERRUPTED_WHILE_WRITING = """
+import sys, threading
+from pathlib import Path
+from srgan_cli import boundary, files
+
+begun = threading.Event()
+
+def write():
+    with files.replacing(Path(sys.argv[1])) as temporary:
+        temporary.touch()
+        begun.set()
+        threading.Event().wait()
+
+with boundary.program():
+    threading.Thread(target=write, daemon=True).start()
+    begun.wait()
+    sys.exit(130)
+"""
+
+
+def test_what_threads_have_not_written_when_it_is_interrupted_is_deleted(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_WHILE_WRITING, tmp_path / "a.png"], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_first_signal_is_noted_and_the_second_ctrl_c_ends_at_once() -> None:
@@ -109,3 +151,22 @@ def test_training_goes_on_when_nobody_sees_it(
             line("8 pictures")
             record(Record("pretrain", step, {"loss": 0.5, "psnr": 20.0}))
             stderr.is_read = False
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_program_shows_no_bar(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr := Leaving(terminal=True, is_read=True))
+    with progress(10, quiet) as advance:
+        advance(10)
+    assert (stderr.getvalue() == "") == quiet
+
+
+def test_names_tell_a_terminal_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\x1b]0;title\x07.png: is damaged\n")
+    assert capsys.readouterr().err == "a\ufffd]0;title\ufffd.png: is damaged\ufffd\n"
+
+
+def test_what_is_not_healthy_is_marked() -> None:
+    table = console._losses(Record("adversarial", 1, {"d_loss": 0.1, "d_hr": 0.2, "d_sr": 0.9, "content": 9.0}))
+    now = [cell.style for cell in table.columns[1].cells if isinstance(cell, Text)]
+    assert now == ["", "yellow", "yellow", ""]

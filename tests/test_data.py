@@ -2,8 +2,10 @@
 
 import errno
 import os
+import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
 from srgan_cli.data import Pictures, choose_sampling, settle_sampling
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.options import DataOptions
-from srgan_cli.picture import to_pixels
+from srgan_cli.picture import Picture, to_pixels
 
 
 @pytest.fixture
@@ -69,6 +71,13 @@ def test_squares_are_mirrored_and_crops_turned_and_from_anywhere(tmp_path: Path,
     assert len(places) > 60 if sampling == "crop" else len(places) == 1
 
 
+def test_crops_reach_every_edge(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:33, :33].astype(np.uint8)
+    Image.fromarray(np.stack([rows, columns, rows], axis=-1)).save(tmp_path / "p.png")
+    _, hr = batches(options(tmp_path, batch_size=100))[0]
+    assert {tuple(to_pixels(square).min(axis=(0, 1))[:2]) for square in hr} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 def test_rounds_are_in_an_order_of_their_own(tmp_path: Path) -> None:
     for level in range(7):
         Image.new("L", (32, 32), level).save(tmp_path / f"{level}.png")
@@ -106,6 +115,20 @@ def test_steps_and_seeds_differ(folder: Path) -> None:
     first, again = batches(options(folder)), batches(options(folder, seed=1))
     assert (first[0][1] != first[1][1]).any()
     assert (first[0][1] != again[0][1]).any()
+
+
+def test_seeds_crop_otherwise(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    first, again = (batches(options(tmp_path, seed=seed))[0][1] for seed in (0, 1))
+    assert (first != again).any()
+
+
+def test_seeds_order_otherwise(tmp_path: Path) -> None:
+    for level in range(7):
+        Image.new("L", (32, 32), level).save(tmp_path / f"{level}.png")
+    orders = {tuple(batches(options(tmp_path, batch_size=7, seed=seed))[0][1][:, 0, 0, 0]) for seed in range(3)}
+    assert len(orders) == 3
 
 
 def test_every_round_goes_through_all_pictures(folder: Path) -> None:
@@ -226,6 +249,25 @@ def test_grey_takes_a_third_of_the_cache(tmp_path: Path, photo: np.ndarray) -> N
     for budget, kept in ((99, False), (100, True)):
         pictures = Pictures(str(tmp_path), budget)
         assert (pictures.load(0, 1) is pictures.load(0, 1)) == kept
+
+
+def test_a_picture_that_threads_read_at_once_takes_its_room_once(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        Image.fromarray(photo[:10, :10]).save(tmp_path / f"{name}.png")
+    pictures, both = Pictures(str(tmp_path), 2 * 300), threading.Barrier(2)
+    read = pictures._read
+
+    def together(name: str) -> Picture:
+        both.wait(timeout=60)
+        return read(name)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(pictures, "_read", together)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(pictures.load, (0, 0), (1, 1)))
+    assert pictures.load(1, 1) is pictures.load(1, 1)
 
 
 def test_hidden_folders_are_not_trained_on(folder: Path) -> None:

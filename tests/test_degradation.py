@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -88,11 +89,24 @@ def test_blur_keeps_flat_pictures_and_softens_others(photo: np.ndarray) -> None:
     assert blur(photo[:2, :3], rng).shape == (2, 3, 3)
 
 
+def test_blur_is_as_strong_as_asked_for(photo: np.ndarray) -> None:
+    whole, half = (
+        sum(
+            np.diff(blur(photo, np.random.default_rng(seed), strength).astype(float), axis=0).std()
+            for seed in range(10)
+        )
+        for strength in (1.0, 0.5)
+    )
+    assert half > 1.05 * whole
+
+
 def test_blur_kernels_are_turned_and_have_their_forms() -> None:
     flat, upright = (blur_kernel(4, 1, angle, 9) for angle in (0, np.pi / 2))
     assert flat.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(flat, upright.T, atol=1e-6)
     assert flat[9, 13] > 10 * flat[13, 9]
+    slanted = blur_kernel(4, 1, np.pi / 4, 9)
+    assert slanted[12, 12] > 100 * slanted[6, 12]
     middle = {}
     for form, power in (("gaussian", 1.0), ("generalised", 0.5), ("generalised", 4.0), ("plateau", 2.0)):
         kernel = blur_kernel(2, 2, 0, 9, form, power)
@@ -112,6 +126,20 @@ def test_a_sinc_filter_leaves_flat_pictures_and_rings_beside_edges(photo: np.nda
     edge[:, 16:] = 180
     assert ring(edge, rng).min() < 58
     assert ring(photo[:2, :3], rng).shape == (2, 3, 3)
+
+
+def test_rings_go_from_a_third_of_all_frequencies_up(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    cutoffs: list[float] = []
+
+    def noted(cutoff: float, reach: int) -> np.ndarray:
+        cutoffs.append(cutoff)
+        return sinc_kernel(cutoff, reach)
+
+    monkeypatch.setattr(degradation, "sinc_kernel", noted)
+    for seed in range(60):
+        ring(photo[:8, :8], np.random.default_rng(seed))
+    assert np.pi / 3 <= min(cutoffs) < 1.2
+    assert 2.9 < max(cutoffs) <= np.pi
 
 
 def test_gaussian_and_poisson_noise_are_as_strong_as_each_other() -> None:
@@ -139,6 +167,35 @@ def test_noise_is_as_strong_as_asked_for() -> None:
         whole, half = (noise(grey, np.random.default_rng(seed), strength).std() for strength in (1.0, 0.5))
         if half > 2:
             assert half == pytest.approx(whole / 2, rel=0.15)
+
+
+def test_noise_keeps_colours() -> None:
+    flat = np.full((64, 64, 3), (180, 128, 80), np.uint8)
+    for seed in range(30):
+        means = noise(flat, np.random.default_rng(seed)).mean(axis=(0, 1))
+        np.testing.assert_allclose(means, flat[0, 0], atol=3)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_rescaling_goes_as_far_as_asked_for(photo: np.ndarray, strength: float) -> None:
+    sides = [len(rescale(photo, np.random.default_rng(seed), strength)) for seed in range(60)]
+    lowest, highest = 128 * 2 ** (-2 * strength), 128 * 2 ** (0.6 * strength)
+    assert lowest <= min(sides) < 1.2 * lowest
+    assert highest / 1.2 < max(sides) <= round(highest)
+
+
+def test_jpeg_has_any_quality_from_30_to_95(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    qualities: set[int] = set()
+    save = Image.Image.save
+
+    def noted(image: Image.Image, file: BinaryIO, kind: str, quality: int) -> None:
+        qualities.add(quality)
+        save(image, file, kind, quality=quality)
+
+    monkeypatch.setattr(Image.Image, "save", noted)
+    for seed in range(600):
+        jpeg(photo[:8, :8], np.random.default_rng(seed))
+    assert (min(qualities), max(qualities)) == (30, 95)
 
 
 def test_a_photo_may_be_reduced_by_any_filter(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -251,6 +252,17 @@ def test_names_that_are_not_utf8_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
         assert b"M?ller" in written.getvalue()
 
 
+def test_the_best_score_is_bold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    scores = {"a": {"bicubic": {"psnr": 28.4}, "srgan": {"psnr": 30.0}}}
+    show_scores("", METRICS[:1], scores, per_image=False, on_stdout=True)
+    stdout = capsys.readouterr().out
+    assert re.search(r"\x1b\[1m *30\.00", stdout)
+    assert not re.search(r"\x1b\[1m *28\.40", stdout)
+
+
 def test_a_result_of_another_size_is_a_failure(folder: Path) -> None:
     (failure,) = results([Pair("a", folder / "a.png")], same=lambda _, lr: lr)
     assert isinstance(failure, Failure)
@@ -283,6 +295,7 @@ def test_json_keeps_its_schema_and_csv_has_a_line_for_each(folder: Path) -> None
     header, *lines = to_csv(pictures).splitlines()
     assert header == "picture,model,psnr,ssim,lpips,colour_shift"
     assert [line.split(",")[:2] for line in lines] == [["a", "bicubic"], ["a", "perfect"], ["a", "nearest"]]
+    assert to_csv({"a": {"bicubic": {"psnr": float("inf")}}}) == f"{header}\na,bicubic,inf,,,\n"
 
 
 def test_a_colour_shift_is_that_from_lr(folder: Path, photo: np.ndarray) -> None:
@@ -302,3 +315,18 @@ def test_pictures_are_compared_as_they_look_on_white(tmp_path: Path, photo: np.n
     on_white = np.where(alpha, photo[:64, :64], np.uint8(255))
     result = one(Pair("a", tmp_path / "a.png"), white=lambda *_: Picture(on_white))
     assert result.scores["white"]["psnr"] == float("inf")
+
+
+def test_lr_pictures_are_enlarged_as_they_look_on_white(tmp_path: Path, photo: np.ndarray) -> None:
+    Image.fromarray(photo[:40, :40]).save(tmp_path / "hr.png")
+    Image.new("RGBA", (10, 10), (9, 9, 9, 0)).save(tmp_path / "lr.png")
+    seen: list[Picture] = []
+
+    def note(pair: Pair, lr: Picture) -> Picture:
+        seen.append(lr)
+        return nearest(pair, lr)
+
+    one(Pair("a", tmp_path / "hr.png", tmp_path / "lr.png"), note=note)
+    (lr,) = seen
+    assert lr.alpha is None
+    assert (lr.colour == 255).all()

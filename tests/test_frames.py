@@ -185,6 +185,16 @@ def test_a_gif_is_read_as_browsers_show_it(tmp_path: Path) -> None:
         assert frame.milliseconds == 90
 
 
+def test_what_is_said_of_a_gif_s_frame_holds_for_that_one_only(tmp_path: Path) -> None:
+    square = Image.new("P", (4, 4))
+    square.putpalette((9, 0, 0))
+    content = b"GIF89a" + struct.pack("<2H3B", 4, 4, 0, 0, 0)
+    for said in ({"duration": 90, "disposal": 2, "transparency": 3}, {}):
+        content += b"".join(GifImagePlugin.getdata(square, (0, 0), include_color_table=True, **said))
+    (tmp_path / "p.gif").write_bytes(content + b";")
+    assert [frame.milliseconds for frame in frames.read_frames(tmp_path / "p.gif")] == [90, 0]
+
+
 def test_a_gif_s_frame_is_no_larger_than_the_picture(tmp_path: Path) -> None:
     content = bytearray(save(tmp_path / "p.gif", moving_square((9, 9, 9), (0, 0, 0))).read_bytes())
     place = content.rindex(b",\x04\0\x02\0") + 5
@@ -476,6 +486,14 @@ def test_frames_that_differ_in_alpha_alone_are_no_repetition(tmp_path: Path) -> 
     pair[0].save(tmp_path / "in.png", save_all=True, append_images=pair[1:], duration=50)
     run(tmp_path / "in.png", tmp_path / "out.png")
     assert [frame[0, 0, 3] for frame in displayed(tmp_path / "out.png")] == [255, 77]
+
+
+def test_pages_that_differ_in_bits_alone_are_no_repetition(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as tiff:
+        for kind in (np.uint8, np.uint16):
+            tiff.write(np.full((4, 4), 9, kind), photometric="minisblack", metadata=None)
+    assert not run(tmp_path / "in.tif", tmp_path / "out.tif").error
+    assert [page.picture.colour.dtype for page in frames.read_frames(tmp_path / "out.tif")] == [np.uint8, np.uint16]
 
 
 def test_what_the_network_fails_at_leaves_no_file(tmp_path: Path) -> None:

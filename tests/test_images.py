@@ -186,6 +186,19 @@ def test_a_tiff_over_4_gib_is_refused_and_leaves_no_file(
     assert not list(tmp_path.iterdir())
 
 
+def test_directories_of_a_tiff_begin_at_even_places() -> None:
+    file = io.BytesIO()
+    encoding.write_tiff([(np.full((1, side, 3), side, np.uint8), Metadata()) for side in range(1, 9)], file)
+    content, places = file.getvalue(), []
+    (place,) = struct.unpack_from("<I", content, 4)
+    while place:
+        places.append(place)
+        (count,) = struct.unpack_from("<H", content, place)
+        (place,) = struct.unpack_from("<I", content, place + 2 + 12 * count)
+    assert len(places) == 8
+    assert not any(place % 2 for place in places)
+
+
 def test_heic_is_read(photo: np.ndarray, tmp_path: Path) -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     exif = Image.Exif()

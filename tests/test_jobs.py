@@ -129,6 +129,7 @@ def test_format_changes_endings_that_do_not_fit() -> None:
     assert targets("in/deep/c.jpg", "in/b.png", output="out", format="JPEG") == [
         "in/deep/c.jpg out/c.jpg", "in/b.png out/b.jpg",
     ]  # fmt: skip
+    assert targets("in/deep/c.jpg", output="out/", format=".PNG") == ["in/deep/c.jpg out/c.png"]
 
 
 def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
@@ -266,6 +267,9 @@ def test_stdin_is_a_picture_whose_result_goes_to_stdout(folder: Path, monkeypatc
         assert targets("-", output=output, format="webp") == [f"- {target}"]
     monkeypatch.setattr("sys.stdin", Stdin(content))
     assert targets("-", "in/b.png") == ["- stdin_x4.jpg", "in/b.png in/b_x4.png"]
+    monkeypatch.setattr("sys.stdin", Stdin(content))
+    twice = plan("-", "-")
+    assert ([(job.content, job.lr_size) for job in twice.jobs], twice.settled) == ([(content, (3, 4))], [])
     monkeypatch.setattr("sys.stdin", Stdin(b""))
     with pytest.raises(UsageError, match="nothing is piped"):
         plan("-")
@@ -512,6 +516,7 @@ def test_a_name_that_gets_too_long_is_one_sentence(folder: Path) -> None:
         ({"output": "a.png", "quality": 80}, "PNG has no quality"),
         ({"output": "a.png", "format": "jpg"}, "a.png: is not a name for JPEG"),
         ({"output": "a.png", "suffix": "_x4"}, "--suffix says nothing"),
+        ({"output": "a.png", "suffix": ""}, "--suffix says nothing"),
     ],
 )
 def test_destinations_that_make_no_sense(destination: dict[str, object], message: str) -> None:
@@ -521,8 +526,9 @@ def test_destinations_that_make_no_sense(destination: dict[str, object], message
 
 @pytest.mark.usefixtures("folder")
 def test_several_pictures_do_not_go_into_one_file() -> None:
-    with pytest.raises(UsageError, match=r"out\.png: 2 pictures cannot be written to it"):
-        plan("in", output="out.png")
+    for name in ("out.png", "OUT.PNG"):
+        with pytest.raises(UsageError, match=f"{name}: 2 pictures cannot be written to it"):
+            plan("in", output=name)
 
 
 @pytest.mark.usefixtures("folder")

@@ -48,6 +48,13 @@ def test_any_size_from_17_on(lpips: Lpips, photo: np.ndarray, side: int) -> None
     assert 0 < lpips(photo[:side, : side + 3], grey) < 2
 
 
+def test_rows_may_be_compared_a_few_at_a_time(lpips: Lpips, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = photo[:64, :64], photo[64:, :64]
+    whole = lpips(*pair)
+    monkeypatch.setattr("srgan_cli.lpips.ROWS", 5)
+    assert lpips(*pair) == pytest.approx(whole, rel=1e-5)
+
+
 def test_what_cannot_be_compared_is_refused(lpips: Lpips, photo: np.ndarray) -> None:
     for a, b in ((photo[:16], photo[:16]), (photo[:40], photo[:44])):
         with pytest.raises(ValueError, match="cannot compare"):

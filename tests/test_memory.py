@@ -53,6 +53,13 @@ def test_a_further_page_takes_nothing_away() -> None:
     assert memory.needed(two, size, SUFFIXES[".tif"]) >= memory.needed(page, size, SUFFIXES[".tif"])
 
 
+def test_an_animation_takes_the_frame_before_and_what_it_shows() -> None:
+    still = Header(1000, 900, transparent=False, sixteen_bits=False)
+    moving = replace(still, others=((1000, 900),))
+    more = memory.needed(moving, Size(), SUFFIXES[".gif"]) - memory.needed(still, Size(), SUFFIXES[".gif"])
+    assert more == (1 + 2 * 16) * 1000 * 900 * 3
+
+
 def machine(root: Path, files: dict[str, str]) -> int | None:
     """What is available where the system's files have these contents."""
     for name, content in files.items():

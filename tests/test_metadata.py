@@ -20,7 +20,7 @@ from srgan_cli import images
 from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
-from srgan_cli.exif import corrected, parse
+from srgan_cli.exif import PREFIX, corrected, parse, with_resolution
 from srgan_cli.formats import FORMATS, format_of
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.metadata import Metadata, iptc_resource
@@ -537,6 +537,22 @@ def test_no_resolution_is_made_up(
     assert images.read_picture(tmp_path / "in.jpg").metadata.dpi == dpi
     Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", exif=exif, dpi=(300, 200))
     assert images.read_picture(tmp_path / "in.jpg").metadata.dpi == (300, 200)
+
+
+def test_a_jpeg_may_tell_dots_per_centimetre(photo: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(photo[:8, :8]).save(tmp_path / "in.jpg", dpi=(300, 200))
+    content = bytearray((tmp_path / "in.jpg").read_bytes())
+    assert content[6:14] == b"JFIF\0\1\1\1"
+    content[13:18] = struct.pack(">B2H", 2, 100, 50)
+    (tmp_path / "in.jpg").write_bytes(content)
+    assert images.read_picture(tmp_path / "in.jpg").metadata.dpi == (254, 127)
+
+
+def test_a_block_that_tells_a_resolution_stays_as_it_is() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = 72.0
+    block = exif.tobytes().removeprefix(PREFIX) + b"what lies behind"
+    assert with_resolution(block, (300, 300)) == block
 
 
 def test_a_profile_of_more_than_a_megabyte_is_kept(photo: np.ndarray, tmp_path: Path) -> None:

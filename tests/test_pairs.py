@@ -58,6 +58,8 @@ def test_results_beside_their_inputs_are_no_hr(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "photos", ["a.jpg", "a_x4.jpg", "A_X2.5.PNG", "a_w900.jpg", "b_x4.png"])
     assert [pair.hr.name for pair in find_pairs(folder, None, lines.append)] == ["a.jpg", "b_x4.png"]
     assert lines == [f"left out: 3 of 5 pictures in {folder}, which by their names are results of others there"]
+    small = folder_of(tmp_path / "small", ["a.jpg", "a_w2.jpg", "a_long12.jpg"])
+    assert [pair.name for pair in find_pairs(small, None)] == ["a", "a_long12", "a_w2"]  # too small for results
     lr = folder_of(tmp_path / "lr", ["a.png", "a_x4.png", "b_x4.png"])
     assert [pair.name for pair in find_pairs(folder, lr)] == ["a", "a_x4", "b_x4"]  # its own partner has no such mark
     hr, lr = folder_of(tmp_path / "hr", ["a.jpg"]), folder_of(tmp_path / "enlarged", ["a.png", "a_x4.png"])
@@ -103,3 +105,4 @@ def test_a_set_s_hr_folder_is_found(tmp_path: Path) -> None:
     folder_of(set5 / "LR_x4", ["a.png"])
     assert [pair.hr for pair in find_pairs(set5, None)] == [set5 / "HR" / "a.png"]
     assert [pair.lr for pair in find_pairs(set5, set5 / "LR_x4")] == [set5 / "LR_x4" / "a.png"]
+    assert [pair.name for pair in find_pairs(folder_of(set5, ["b.png"]), None)] == ["b"]  # it has pictures itself

@@ -69,6 +69,7 @@ def test_backups_that_were_left_are_not_gone_on_with_unasked(run: RunFolder) -> 
 
 def test_a_row_that_was_cut_off_is_no_row(run: RunFolder) -> None:
     assert run.validated_steps("pretrain") == [40]
+    assert run.validated_steps("adversarial") == []
     log = run.path / "log.csv"
     log.write_bytes(log.read_bytes()[:-4])  # 0.0123 -> 0.01, were it believed
     assert [row["step"] for row in run.read_log()] == ["20"]

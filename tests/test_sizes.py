@@ -47,6 +47,12 @@ def test_a_reduction_is_antialiased_and_rounded_once(photo: np.ndarray) -> None:
     np.testing.assert_array_equal(kept, photo)
 
 
+@pytest.mark.parametrize(("level", "rounded"), [(100.6 * 257, 101), (100.4 * 257, 100)])
+def test_levels_become_the_nearest_ones(level: float, rounded: int) -> None:
+    flat = Picture(np.full((8, 8, 1), level, np.uint16))
+    assert (to_size(flat, 4, 4, np.dtype(np.uint8)).colour == rounded).all()
+
+
 @pytest.mark.parametrize(("size", "shape"), [(Size(scale=2.5), (30, 40)), (Size(long_edge=100), (75, 100))])
 def test_an_upscaler_meets_the_size(photo: np.ndarray, size: Size, shape: tuple[int, int]) -> None:
     upscaler, done = upscaler_of(), []  # type: ignore[var-annotated]

@@ -26,7 +26,7 @@ from PIL import Image
 
 import srgan_cli
 from srgan_cli import fitting, images, stages, training
-from srgan_cli.batches import BatchDataset, Batches
+from srgan_cli.batches import BatchDataset, Batches, Prefetcher
 from srgan_cli.data import Pictures
 from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
@@ -196,11 +196,12 @@ def test_the_discriminator_learns_alone(options: TrainOptions, pretrained: Path,
 @pytest.mark.parametrize("batch_norm", ["train", "frozen"])
 def test_the_generator_is_held_as_it_will_be(options: TrainOptions, batch_norm: Any) -> None:
     generator, discriminator = Generator(GeneratorConfig(8, 1)), build_discriminator()
-    options = replace(options, batch_norm=batch_norm, discriminator_steps=1)
+    options = replace(options, batch_norm=batch_norm, discriminator_steps=1, average=0.9)
     learning = {}
     for stage in ("discriminator", "adversarial"):
         model = stages.build_stage(cast(Any, stage), options, generator, discriminator, lambda hr, sr: hr - sr)
         assert batch_norms(generator)[0].trainable == (batch_norm == "train")  # by the statistics of the batch
+        assert model.optimizer.use_ema == (stage == "adversarial")  # of the generator alone
         learning[stage] = {variable.path for variable in model.trainable_variables}
     assert learning["discriminator"] == {variable.path for variable in discriminator.trainable_variables}
     norms = {v.path for norm in batch_norms(generator) for v in (norm.gamma, norm.beta)}
@@ -464,12 +465,55 @@ def test_what_is_released_is_the_average(options: TrainOptions, tmp_path: Path) 
     assert np.abs(released - latest).max() > 1e-3
 
 
+class EnoughError(Exception):
+    """Ends a run of which enough was seen."""
+
+
+def test_stages_go_on_through_the_pictures(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[int, int]] = []
+
+    def noted(prefetcher: Prefetcher, first_step: int, stop_step: int) -> BatchDataset:
+        steps.append((first_step, stop_step))
+        if len(steps) == 3:
+            raise EnoughError
+        return BatchDataset(prefetcher, first_step, stop_step)
+
+    monkeypatch.setattr(training, "BatchDataset", noted)
+    with pytest.raises(EnoughError):
+        run(replace(options, pretrain_steps=2, report_every=1), tmp_path / "run")
+    assert steps == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_looking_at_a_run_changes_nothing(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_down, looked = training._StageRun._write_down, 0
+
+    def watched(stage: training._StageRun, record: Record, last: bool) -> None:
+        nonlocal looked
+        before = stage._model.get_weights()
+        write_down(stage, record, last)
+        for one, other in zip(before, stage._model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        looked += 1
+
+    monkeypatch.setattr(training._StageRun, "_write_down", watched)
+    run(replace(options, pretrain_steps=2, steps=0, average=0.9, learning_rate=0.01), tmp_path / "run")
+    assert looked == 1
+
+
+def test_backups_may_go_by_the_clock(options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**6, 30))  # is looked at behind every step and by every backup
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    run(replace(options, steps=0, report_every=1, backup_every="1min"), tmp_path / "run")
+    assert [backup.step for backup in RunFolder(tmp_path / "run").backups()] == [4, 2]
+
+
 def test_the_next_stage_begins_with_the_average(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class EnoughError(Exception):
-        pass
-
     def build(stage: Any, *parts: Any) -> keras.Model:
         if stage == "pretrain":
             return stages.build_stage(stage, *parts)
@@ -508,6 +552,13 @@ def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
     assert (sr == 255).all()
     np.testing.assert_array_equal(hr, np.concatenate(list(to_pixels(validation.hr, np.dtype(np.uint8)))))
     assert 0 < np.abs(lr.astype(int) - hr).mean() < 30
+
+
+def test_squares_to_validate_with_are_not_those_of_the_first_batch(options: TrainOptions) -> None:
+    options = replace(options, sampling="crop", batch_size=8)
+    pictures = Pictures(options.data, 10**6)
+    validation = Validation(options, pictures, Generator(GeneratorConfig(8, 1)))
+    assert (validation.hr != Batches(pictures, options)[0][1]).any()
 
 
 def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
@@ -575,6 +626,16 @@ def test_a_discriminator_that_always_wins_is_warned_about_once(
     monkeypatch.setattr(training, "COLLAPSED_STEPS", 3)
     _, lines = run(replace(options, pretrain_steps=0, steps=8), tmp_path / "run", compiled=True)
     assert sum("the generator learns nothing" in line for line in lines) == 1
+
+
+def test_only_a_discriminator_that_has_won_for_long_is_warned_about() -> None:
+    lines: list[str] = []
+    session = SimpleNamespace(listener=SimpleNamespace(line=lines.append))
+    stage: Any = SimpleNamespace(_collapsed_for=0, _step=0, _session=session)
+    for step, d_loss, warned in ((300, 0.0, 0), (400, 0.2, 0), (700, 0.0, 0), (900, 0.0, 1), (1000, 0.0, 1)):
+        training._StageRun._watch_discriminator(stage, Record("adversarial", step, {"d_loss": d_loss}))
+        stage._step = step
+        assert len(lines) == warned
 
 
 @pytest.mark.parametrize(("precision", "of_generator"), [("bfloat16", None), ("float16", None), ("float16", "float32")])

@@ -330,6 +330,16 @@ def test_a_seamless_texture_of_any_size_and_alpha_stays_seamless(photo: np.ndarr
         assert np.abs(a.astype(int) - b).max() <= 1
 
 
+def test_away_from_its_edges_a_seamless_texture_is_any_picture(
+    upscaler: Upscaler, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for each in (upscaler, Upscaler(Options(PIXEL_MODEL, precision="float32", halo=3, seamless=True))):
+        monkeypatch.setattr(each, "run_network", lambda lr: lr.repeat(4, axis=1).repeat(4, axis=2))
+        results.append(each.upscale(Picture(photo[:20, :24]), size=Size(scale=5)).colour.astype(int))
+    assert np.abs(results[0] - results[1])[10:-10, 10:-10].max() <= 1
+
+
 def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
     small_generator.save(tmp_path / "generator.keras")
     sizes = {

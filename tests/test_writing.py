@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -88,6 +89,31 @@ def test_where_there_is_room_for_one_only_it_is_written_first(
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=16 * 20 * writing.MOST_BYTES))
     list(run_jobs(events.network, jobs))
     assert events.log == [(what, width) for width in WIDTHS for what in ("computed", "written")]
+
+
+def test_room_is_that_of_the_disk_that_a_result_goes_to(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = jobs[:2]
+    size = writing.MOST_BYTES * 16 * 20  # of the wider one
+    monkeypatch.setattr(writing, "disk_of", lambda path: (path == other.target, size))
+    assert writing._fits_disk(one, [other])
+    monkeypatch.setattr(writing, "disk_of", lambda _: (0, size))
+    assert writing._fits_disk(one, [])
+    assert not writing._fits_disk(one, [other])
+
+
+def test_every_page_takes_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = replace(jobs[0], header=replace(jobs[0].header, others=((4, 4),)))
+    monkeypatch.setattr(writing, "disk_of", lambda _: (0, 2 * writing.MOST_BYTES * 16 * 16 - 1))
+    assert writing._fits_disk(jobs[0], [])
+    assert not writing._fits_disk(pages, [])
+
+
+def test_a_disk_that_is_gone_has_no_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: Path) -> tuple[int, int]:
+        raise OSError
+
+    monkeypatch.setattr(writing, "disk_of", gone)
+    assert not writing._fits_disk(jobs[0], [])
 
 
 def test_what_takes_longer_to_compute_is_told_of_at_once(
