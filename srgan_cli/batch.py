@@ -208,7 +208,7 @@ def _enlarged(
     for frame in frames:
         lr = frame.picture
         if before and _is_same(lr, before[0]):
-            sr = replace(before[1], metadata=lr.metadata)
+            sr = job.finish.apply(replace(before[1], metadata=lr.metadata))
             on_pixels(job.pixels // job.header.frames)
         else:
             with said_of(job.source):

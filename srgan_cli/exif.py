@@ -124,9 +124,12 @@ def without_orientation(exif: bytes) -> bytes:
 
 def _remove(block: bytearray, order: str, start: int, tags: Set[int]) -> None:
     """Take tags out of the directory that begins at `start`; all else stays where it was."""
-    entries = _entries(block, order, start)
-    end = start + 2 + 12 * len(entries) + 4  # behind the link to the next directory
-    kept = [block[place : place + 12] for tag, place in entries.items() if tag not in tags]
+    (count,) = struct.unpack_from(order + "H", block, start)
+    end = start + 2 + 12 * count + 4  # behind the link to the next directory
+    places = range(start + 2, end - 4, 12)
+    kept = [
+        block[place : place + 12] for place in places if struct.unpack_from(order + "H", block, place)[0] not in tags
+    ]
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + block[end - 4 : end]
     block[start:end] = directory.ljust(len(block[start:end]), b"\0")
 
@@ -134,7 +137,7 @@ def _remove(block: bytearray, order: str, start: int, tags: Set[int]) -> None:
 def orientation(image: Image.Image) -> int:
     """How an opened picture is to be turned, 1 to 8; 1, upright, if its EXIF is damaged."""
     try:
-        turn = int(Image.Image.getexif(image).get(ORIENTATION, 1))  # as above
+        turn = int(Image.Image.getexif(image).get(ORIENTATION, 1))  # PNG's own decodes the pixels first
     except UNREADABLE:
         return 1
     return turn if 1 <= turn <= 8 else 1
@@ -148,7 +151,7 @@ def from_image(image: Image.Image) -> bytes | None:
     if image.format != "TIFF" and "Raw profile type exif" not in image.info:
         return None
     try:
-        tags = to_tags(Image.Image.getexif(image))  # PNG's own decodes the pixels first
+        tags = to_tags(Image.Image.getexif(image))  # as above
     except UNREADABLE:
         return None
     if image.format == "TIFF":  # the resolution is the picture's own

@@ -116,15 +116,15 @@ class Upscaler:
         """
         lr_size = picture.colour.shape[:2]
         size = size or Size()
-        wanted, *smaller = size.of(*lr_size), *size.passes(*lr_size)[1:]
+        wanted, passes = size.of(*lr_size), size.passes(*lr_size)
         around = _wrapped(picture, self._edge)
         picture = _inside(replace(around, colour=bleed(around)), self._edge)
         used = used_range(picture.colour)  # of the whole, so that all windows agree
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             return self._pass(picture, used, on_pixels)
         dtype, picture = picture.colour.dtype, to_16_bits(picture)
-        for lr_size in smaller:
-            picture = self._reduced(self._pass(picture, used, on_pixels), lr_size, np.dtype(np.uint16), used)
+        for given in passes[1:]:
+            picture = self._reduced(self._pass(picture, used, on_pixels), given, np.dtype(np.uint16), used)
         return self._reduced(self._pass(picture, used, on_pixels), wanted, dtype, used)
 
     def _pass(self, picture: Picture, used: float, on_pixels: Callable[[int], None]) -> Picture:

@@ -19,11 +19,13 @@ from PIL import ExifTags, GifImagePlugin, Image, ImageDraw, PngImagePlugin
 
 from srgan_cli import frames, images
 from srgan_cli.batch import run_jobs
+from srgan_cli.encoding import write_tiff
 from srgan_cli.errors import SrganError
 from srgan_cli.formats import Header, format_of
 from srgan_cli.frames import Frame
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.jobs import plan_jobs
+from srgan_cli.metadata import Metadata
 from srgan_cli.naming import Destination
 from srgan_cli.outcomes import Outcome, to_json
 from srgan_cli.picture import Picture, to_array
@@ -320,6 +322,13 @@ def test_a_background_and_sizes_and_strip(tmp_path: Path) -> None:
     path = save(tmp_path / "in.png", moving_square((200, 9, 9, 255), CLEAR), duration=50)
     run(path, tmp_path / "out.gif", finish=Finish(background=(0, 0, 255), strip=True))
     assert all((frame[-1, -1] == (0, 0, 255, 255)).all() for frame in displayed(tmp_path / "out.gif"))
+    pages = [(np.full((4, 4, 3), 9, np.uint8), Metadata(xmp=b"packet"))] * 2
+    with (tmp_path / "pages.tif").open("wb") as file:
+        write_tiff(pages, file)
+    for strip in (False, True):  # also of a page like that before it
+        run(tmp_path / "pages.tif", tmp_path / f"{strip}.tif", finish=Finish(strip=strip))
+        read = [frame.picture.metadata.xmp for frame in frames.read_frames(tmp_path / f"{strip}.tif")]
+        assert read == [None if strip else b"packet"] * 2
     (job,) = plan_jobs([str(path)], Destination(str(tmp_path / "b.gif"), size=Size(width=24))).jobs
     assert (job.sr_size, job.pixels) == ((24, 24), 4 * 2 * SIDE * SIDE)
 
