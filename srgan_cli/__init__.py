@@ -47,13 +47,16 @@ def upscale(
     picture: "PictureLike",
     *,
     model: str = DEFAULT_MODEL,
+    scale: float = SCALE,
     tile: int = DEFAULT_TILE,
     halo: int | None = None,
     device: str = "auto",
     precision: str = "auto",
     strength: float = 1.0,
+    self_ensemble: bool = False,
+    seamless: bool = False,
 ) -> "PictureLike":
-    """The picture, four times as wide and as high, in the type it came in.
+    """The picture, `scale` times as wide and as high, in the type it came in.
 
     The weights are loaded at the first call with these options and kept. Of what an image says beside its pixels, its
     EXIF orientation is applied and its colour profile kept.
@@ -62,11 +65,14 @@ def upscale(
         picture: A Pillow image of a single frame, of any mode but I and F, or an array of shape (H, W) or
             (H, W, 1 to 4) of uint8 or uint16: grey, grey and alpha, RGB, or RGB and alpha.
         model: Name of released weights, a `.keras` file, or a run folder.
+        scale: Result pixels per pixel of the picture, above 1; other than four of them are reduced from more.
         tile: Side of a patch in LR pixels.
         halo: Real neighbours read around it, in LR pixels; None for the default.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         strength: 0 to 1: the model's share in the result; the rest is `srresnet`'s.
+        self_ensemble: Take the mean over flips and quarter turns, in eight times the time.
+        seamless: Keep the edges of a repeating texture meeting.
 
     Raises:
         SrganError: The picture, the weights or the device cannot be used, or this process was forked from one that has
@@ -77,6 +83,7 @@ def upscale(
 
     from srgan_cli.images import from_pil, to_pil
     from srgan_cli.picture import from_array, to_array
+    from srgan_cli.sizes import Size
     from srgan_cli.upscaling import Options
 
     if _process() != os.getpid():  # the network would wait for threads that stayed behind
@@ -84,12 +91,13 @@ def upscale(
         raise SrganError(message, 'start processes by multiprocessing.get_context("spawn")')
     if isinstance(picture, str | os.PathLike):
         raise SrganError(f"{os.fspath(picture)!r} is a name, not a picture", "open it by PIL.Image.open")
+    size = Size(scale=scale)
     with _loading:  # else threads that call this at the same time would each load the weights
-        upscaler = _upscaler(Options(model, tile, halo, device, precision, strength=strength))
+        upscaler = _upscaler(Options(model, tile, halo, device, precision, self_ensemble, seamless, strength))
     if isinstance(picture, Image.Image):
-        return to_pil(upscaler.upscale(from_pil(picture)))
+        return to_pil(upscaler.upscale(from_pil(picture), size=size))
     array = np.asarray(picture)
-    sr = to_array(upscaler.upscale(from_array(array)))
+    sr = to_array(upscaler.upscale(from_array(array), size=size))
     return sr[..., 0] if array.ndim == 2 else sr
 
 

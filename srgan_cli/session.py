@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from srgan_cli.batches import Batches, Prefetcher
 from srgan_cli.data import Pictures, settle_sampling
@@ -10,7 +11,7 @@ from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
 from srgan_cli.optimization import batch_norms
-from srgan_cli.options import STAGES, TrainOptions
+from srgan_cli.options import STAGES, TrainOptions, flag
 from srgan_cli.released import find_weights
 from srgan_cli.replicas import Replicas
 from srgan_cli.runs import Record, RunFolder
@@ -65,7 +66,9 @@ class Session:
         self.discriminator = build_discriminator()
         start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
         if start:
-            options = replace(options, **asdict(start.settings))
+            settings = asdict(start.settings)
+            self._name_unused(options, settings)
+            options = replace(options, **settings)
         self.options = options
         with computing_in(options.generator_precision or options.precision):
             self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
@@ -80,6 +83,13 @@ class Session:
         self.prefetcher = Prefetcher(
             Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES))
         )
+
+    def _name_unused(self, options: TrainOptions, settings: dict[str, Any]) -> None:
+        """Say which sizes were asked for that a generator to start from does not have."""
+        for name, has in settings.items():
+            asked = getattr(options, name)
+            if asked not in (has, TrainOptions.__dataclass_fields__[name].default):
+                self.listener.line(f"{flag(name)} {asked} is not used: the generator to start from has {has}")
 
     def _start_discriminator(self) -> None:
         """Load the discriminator beside the `--from` generator, unless a backup already holds one."""

@@ -212,8 +212,10 @@ def test_the_generator_is_held_as_it_will_be(options: TrainOptions, batch_norm: 
 def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOptions, tmp_path: Path) -> None:
     run(replace(options, pretrain_steps=0), tmp_path / "first")
     more = replace(options, start=str(tmp_path / "first"), learning_rate=0.0)
-    run(more, tmp_path / "more", after(2))
+    _, lines = run(replace(more, filters=24), tmp_path / "more", after(2))
+    assert "--filters 24 is not used: the generator to start from has 8" in lines
     _, lines = run(more, tmp_path / "more")
+    assert not any("is not used" in line for line in lines)
     assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
     for before, after_it in zip(discriminator_of(tmp_path / "first"), discriminator_of(tmp_path / "more"), strict=True):
         if before.ndim > 1:  # the batch norms' statistics go on

@@ -107,7 +107,7 @@ def test_threads_share_what_is_loaded(photo: np.ndarray, monkeypatch: pytest.Mon
             time.sleep(0.05)
             loaded.append(options)
 
-        def upscale(self, picture: Picture) -> Picture:
+        def upscale(self, picture: Picture, **_: object) -> Picture:
             return picture
 
     monkeypatch.setattr(upscaling, "Upscaler", Slow)
@@ -122,6 +122,16 @@ def test_a_forked_process_says_why_it_cannot(photo: np.ndarray) -> None:
     with ProcessPoolExecutor(1, get_context("fork")) as pool, pytest.raises(SrganError, match="was forked") as caught:
         pool.submit(srgan_cli.upscale, photo[:4, :4]).result(timeout=60)
     assert "spawn" in caught.value.hint
+
+
+def test_python_has_the_options_of_the_command_line(photo: np.ndarray) -> None:
+    picture = Picture(photo[:6, :9])
+    assert srgan_cli.upscale(photo[:6, :9], scale=2.5).shape == (15, 22, 3)
+    for option in ("self_ensemble", "seamless"):
+        choice: dict[str, Any] = {option: True}
+        expected = Upscaler(Options(**choice)).upscale(picture).colour
+        np.testing.assert_array_equal(srgan_cli.upscale(photo[:6, :9], **choice), expected)
+        assert (expected != srgan_cli.upscale(photo[:6, :9])).any()
 
 
 def test_what_is_like_an_array_is_taken_and_a_name_is_not(photo: np.ndarray) -> None:
