@@ -90,7 +90,7 @@ def upscale(
         message = "the process was forked from one that had used the network"
         raise SrganError(message, 'start processes by multiprocessing.get_context("spawn")')
     if isinstance(picture, str | os.PathLike):
-        raise SrganError(f"{os.fspath(picture)!r} is a name, not a picture", "open it by PIL.Image.open")
+        raise SrganError(f"{os.fspath(picture)!r} is not a picture, but a name", "open it by PIL.Image.open")
     size = Size(scale=scale)
     with _loading:  # else threads that call this at the same time would each load the weights
         upscaler = _upscaler(Options(model, tile, halo, device, precision, self_ensemble, seamless, strength))

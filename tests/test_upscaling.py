@@ -138,7 +138,7 @@ def test_what_is_like_an_array_is_taken_and_a_name_is_not(photo: np.ndarray) -> 
     rows = cast(Any, list(photo[:3, :5]))
     np.testing.assert_array_equal(srgan_cli.upscale(rows), srgan_cli.upscale(photo[:3, :5]))
     for name in ("a.jpg", Path("a.jpg")):
-        with pytest.raises(SrganError, match=r"'a\.jpg' is a name, not a picture"):
+        with pytest.raises(SrganError, match=r"'a\.jpg' is not a picture, but a name"):
             srgan_cli.upscale(cast(Any, name))
 
 
