@@ -59,7 +59,7 @@ def upscale(
     """The picture, `scale` times as wide and as high, in the type it came in.
 
     The weights are loaded at the first call with these options and kept. Of what an image says beside its pixels, its
-    EXIF orientation is applied and its colour profile kept.
+    EXIF orientation is applied and its colour profile kept. Whether memory suffices is not looked at.
 
     Args:
         picture: A Pillow image of a single frame, of any mode but I and F, or an array of shape (H, W) or
@@ -86,11 +86,13 @@ def upscale(
     from srgan_cli.sizes import Size
     from srgan_cli.upscaling import Options
 
+    if isinstance(picture, str | os.PathLike):
+        raise SrganError(f"{os.fspath(picture)!r} is not a picture, but a name", "open it by PIL.Image.open")
+    if not scale > 1:
+        raise SrganError(f"scale is {scale}", "use a number above 1")
     if _process() != os.getpid():  # the network would wait for threads that stayed behind
         message = "the process was forked from one that had used the network"
         raise SrganError(message, 'start processes by multiprocessing.get_context("spawn")')
-    if isinstance(picture, str | os.PathLike):
-        raise SrganError(f"{os.fspath(picture)!r} is not a picture, but a name", "open it by PIL.Image.open")
     size = Size(scale=scale)
     with _loading:  # else threads that call this at the same time would each load the weights
         upscaler = _upscaler(Options(model, tile, halo, device, precision, self_ensemble, seamless, strength))
@@ -103,7 +105,7 @@ def upscale(
 
 @cache
 def _process() -> int:
-    """The process that first asked."""
+    """The process that was the first to enlarge a picture."""
     return os.getpid()
 
 

@@ -183,7 +183,8 @@ def write_tiff(pages: Iterable[tuple[np.ndarray, Metadata]], file: BinaryIO) -> 
         file.seek(link)
         file.write(struct.pack("<I", start))
         file.seek(start)
-        directory = tags.tobytes(start)
+        directory = bytearray(tags.tobytes(start))
+        exif_blocks.mark_undefined(directory, start)
         file.write(directory)
         file.writelines(strips)
         link = start + 2 + 12 * struct.unpack_from("<H", directory)[0]

@@ -27,6 +27,14 @@ IN_OLD_PIXELS = frozenset(
         *(Base.FocalPlaneXResolution, Base.FocalPlaneYResolution, Base.FocalPlaneResolutionUnit),
     )
 )
+# Tags of bytes that are no numbers, by directory.
+UNDEFINED: dict[int, set[int]] = {
+    ExifTags.IFD.Exif: {
+        *(Base.OECF, Base.ComponentsConfiguration, Base.MakerNote, Base.UserComment, Base.SpatialFrequencyResponse),
+        *(Base.FileSource, Base.SceneType, Base.CFAPattern, Base.DeviceSettingDescription),
+    },
+    ExifTags.IFD.GPSInfo: {ExifTags.GPS.GPSProcessingMethod, ExifTags.GPS.GPSAreaInformation},
+}
 # What Pillow raises at damaged blocks.
 UNREADABLE = (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, struct.error)
 # The tags of a picture's first directory that describe the picture rather than how the file stores it.
@@ -51,14 +59,16 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     """
     block = bytearray(exif)
     try:
-        order, first, entries = _first_directory(block)
+        order, first, _ = _first_directory(block)
+        _remove(block, order, first, frozenset())  # what is there twice
+        entries = _entries(block, order, first)
         _set(block, order, entries, {ORIENTATION: 1, Base.ImageWidth: width, Base.ImageLength: height})
         if ExifTags.IFD.Exif in entries:
             (inner,) = struct.unpack_from(order + "I", block, entries[ExifTags.IFD.Exif] + 8)
+            _remove(block, order, inner, IN_OLD_PIXELS)
             _set(
                 block, order, _entries(block, order, inner), {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
             )
-            _remove(block, order, inner, IN_OLD_PIXELS)
         _drop_thumbnail(block, order, first + 2 + 12 * len(entries))
     except (KeyError, struct.error):
         return None
@@ -111,6 +121,22 @@ def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
     block[start:end] = b"" if not any(block[end:]) else bytes(end - start)
 
 
+def mark_undefined(directory: bytearray, start: int) -> None:
+    """Give bytes that are no numbers the type that EXIF asks for; Pillow writes all bytes as numbers.
+
+    Args:
+        directory: A little-endian TIFF directory with those below it; changed in place.
+        start: Where it is in its file.
+    """
+    outer = _entries(directory, "<", 0)
+    for below in UNDEFINED.keys() & outer.keys():
+        (inner,) = struct.unpack_from("<I", directory, outer[below] + 8)
+        entries = _entries(directory, "<", inner - start)
+        for tag in UNDEFINED[below] & entries.keys():
+            if struct.unpack_from("<H", directory, entries[tag] + 2)[0] == TiffTags.BYTE:
+                struct.pack_into("<H", directory, entries[tag] + 2, TiffTags.UNDEFINED)
+
+
 def without_orientation(exif: bytes) -> bytes:
     """A whole block without that tag, and all else where it was.
 
@@ -123,15 +149,17 @@ def without_orientation(exif: bytes) -> bytes:
 
 
 def _remove(block: bytearray, order: str, start: int, tags: Set[int]) -> None:
-    """Take tags out of the directory that begins at `start`; all else stays where it was."""
+    """Take tags, and all but the last of each, out of the directory that begins at `start`.
+
+    All else stays where it was.
+    """
     (count,) = struct.unpack_from(order + "H", block, start)
-    end = start + 2 + 12 * count + 4  # behind the link to the next directory
-    places = range(start + 2, end - 4, 12)
-    kept = [
-        block[place : place + 12] for place in places if struct.unpack_from(order + "H", block, place)[0] not in tags
-    ]
-    directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + block[end - 4 : end]
-    block[start:end] = directory.ljust(len(block[start:end]), b"\0")
+    end = start + 2 + 12 * count
+    kept = [block[place : place + 12] for tag, place in _entries(block, order, start).items() if tag not in tags]
+    if len(kept) < count:
+        link = block[end : end + 4]  # to the next directory; in some there is none, and something else here
+        directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + link
+        block[start:end] = directory.ljust(end - start, b"\0")
 
 
 def orientation(image: Image.Image) -> int:
@@ -222,7 +250,9 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
     order, first, entries = _first_directory(block)
     if Base.XResolution in entries:
         return bytes(block)
-    kept = {tag: bytes(block[place : place + 12]) for tag, place in entries.items() if tag not in RESOLUTION}
+    _remove(block, order, first, frozenset(RESOLUTION))
+    entries = _entries(block, order, first)
+    kept = {tag: bytes(block[place : place + 12]) for tag, place in entries.items()}
     link = block[first + 2 + 12 * len(entries) :][:4]
     block += bytes(len(block) % 2)
     values = len(block) + 2 + 12 * (len(kept) + len(RESOLUTION)) + len(link)

@@ -121,6 +121,7 @@ def _host() -> str:
     boot = processes = ""
     with suppress(OSError):  # not Linux
         boot = BOOT_ID.read_text()[:8]  # machines may be called alike
+    with suppress(OSError):
         processes = str(Path("/proc/self/ns/pid").readlink())  # of those that see each other's
     return re.sub(r"\W", "", platform.node() + boot + processes)
 

@@ -130,9 +130,11 @@ def _corrected_xmp(xmp: bytes, width: int, height: int) -> bytes:
 
 
 def _without(element: bytes, xmp: bytes) -> bytes:
-    """The packet without elements of a name; a regular expression would take for ever over hostile ones."""
-    *pieces, rest = xmp.split(b"</" + element + b">")
-    return b"".join(piece.partition(b"<" + element)[0] for piece in pieces) + rest
+    """The packet without elements of a name; one regular expression would take for ever over hostile ones."""
+    start, end = re.compile(rb"<%s(\s[^<>]*)?(?<!/)>" % element), b"</" + element + b">"
+    *pieces, rest = xmp.split(end)
+    kept = (piece[: match.start()] if (match := start.search(piece)) else piece + end for piece in pieces)
+    return b"".join(kept) + rest
 
 
 def read(image: Image.Image) -> Metadata:

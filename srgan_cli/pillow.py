@@ -10,7 +10,6 @@ from itertools import product
 from threading import Lock
 
 from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, TiffTags, _imaging
-from PIL.ExifTags import GPS, IFD, Base
 
 from srgan_cli.formats import FORMATS
 from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED, RGB, UNSPECIFIED
@@ -19,13 +18,6 @@ LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked;
 TRANSPARENCY_MASK = 4  # a TIFF's photometric interpretation
 COLOURS = ((BLACK_IS_ZERO, "L"), (RGB, "RGB"))
 EXTRAS, MOST_OTHERS = (UNSPECIFIED, PREMULTIPLIED, ALPHA), 2  # Pillow looks at six channels at most
-UNDEFINED = {  # tags of this type, by directory
-    IFD.Exif: (
-        *(Base.OECF, Base.ComponentsConfiguration, Base.MakerNote, Base.UserComment, Base.SpatialFrequencyResponse),
-        *(Base.FileSource, Base.SceneType, Base.CFAPattern, Base.DeviceSettingDescription),
-    ),
-    IFD.GPSInfo: (GPS.GPSProcessingMethod, GPS.GPSAreaInformation),
-}
 PILLOWS_OWN = (  # what Pillow, and we, say of a PNG beside its texts
     *("aspect", "bbox", "blend", "chromaticity", "cicp", "default_image", "disposal", "dpi", "duration", "exif"),
     *("gamma", "icc_profile", "interlace", "loop", "srgb", "transparency", "xmp"),
@@ -70,7 +62,6 @@ def readable_formats() -> list[str]:
     PngImagePlugin.MAX_TEXT_CHUNK = LONGEST_CHUNK
     TiffImagePlugin.ImageFileDirectory_v2._write_dispatch[TiffTags.ASCII] = _write_text
     _open_tiffs()
-    _tell_undefined_tags()
     _read_cicp_chunks()
     _keep_texts_apart()
     with suppress(ImportError):
@@ -93,14 +84,6 @@ def _open_tiffs() -> None:
             TiffImagePlugin.OPEN_INFO.setdefault(key, (mode, f"{mode};16"))
         for bit_order in (1, 2):
             TiffImagePlugin.OPEN_INFO.setdefault((order, TRANSPARENCY_MASK, (1,), bit_order, (1,), ()), ("1", "1"))
-
-
-def _tell_undefined_tags() -> None:
-    """Tell Pillow, which would write bytes as numbers, which tags of EXIF hold bytes of another meaning."""
-    for directory, tags in UNDEFINED.items():
-        known = TiffTags.TAGS_V2_GROUPS.setdefault(directory, {})
-        for tag in tags:
-            known.setdefault(tag, TiffTags.TagInfo(tag, tag.name, TiffTags.UNDEFINED, 0))
 
 
 def _write_text(_: object, value: str | bytes | int) -> bytes:

@@ -1,13 +1,15 @@
 """Which inputs are what earlier jobs have made of others."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from srgan_cli import formats
 from srgan_cli.errors import SrganError
 from srgan_cli.frames import read_header
 from srgan_cli.naming import Destination, Targets
-from srgan_cli.sizes import split_name
+from srgan_cli.sizes import Size, split_name
 from srgan_cli.sources import Source
 
 Work = list[tuple[Source, Path]]
@@ -27,7 +29,9 @@ def without_results(sources: Sequence[Source], targets: Targets, destination: De
         return work
     beside = destination.suffix != "" and not (targets.folder and not destination.suffix)
     results = {_place(target) for target in targets.paths} if beside else set()
-    originals = {_place(source.path): source.path for source in sources}
+    originals = defaultdict(list)
+    for source in sources:
+        originals[_place(source.path)].append(source.path)
 
     def is_result(path: Path) -> bool:
         return _place(path) in results or _is_enlarged(path, originals)
@@ -35,12 +39,14 @@ def without_results(sources: Sequence[Source], targets: Targets, destination: De
     return [(source, target) for source, target in work if (source.named and not named) or not is_result(source.path)]
 
 
-def _is_enlarged(path: Path, originals: dict[Path, Path]) -> bool:
+def _is_enlarged(path: Path, originals: Mapping[Path, Sequence[Path]]) -> bool:
     """Whether a picture is called like a larger version of another, in whatever size, and is as large."""
-    name, size = split_name(_place(path).name)
-    original = originals.get(_place(path).with_name(name)) if size else None
-    if not size or not original:
-        return False
+    place = _place(path)
+    name, size = split_name(place.name)
+    return any(size and _has_size(path, original, size) for original in originals.get(place.parent / name, ()))
+
+
+def _has_size(path: Path, original: Path, size: Size) -> bool:
     with suppress(SrganError):  # a file that is no picture is told of later
         before, after = read_header(original), read_header(path)
         return size.of(before.height, before.width) == (after.height, after.width)
@@ -49,4 +55,4 @@ def _is_enlarged(path: Path, originals: dict[Path, Path]) -> bool:
 
 def _place(path: Path) -> Path:
     """Where a file is, whatever its format."""
-    return path.with_suffix("").absolute()
+    return (path.with_suffix("") if path.suffix.lower() in formats.SUFFIXES else path).absolute()

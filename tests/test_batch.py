@@ -381,6 +381,8 @@ def test_machines_may_be_called_alike(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / name).touch()
     files.remove_stale(tmp_path)
     assert (tmp_path / name).exists()
+    monkeypatch.setattr(files, "BOOT_ID", tmp_path / "nowhere")  # as where /proc/sys is hidden
+    assert files._host().endswith(re.sub(r"\W", "", str(Path("/proc/self/ns/pid").readlink())))
 
 
 def test_what_somebody_else_is_writing_is_not_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

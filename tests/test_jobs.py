@@ -77,6 +77,15 @@ def test_earlier_results_of_other_sizes_are_no_inputs(folder: Path, name: str, o
     assert reasons(plan("in", output=output, size=Size(scale=3))) == [f"in/{name}: is empty"]
 
 
+def test_odd_names_are_no_results_of_others(folder: Path) -> None:
+    Image.new("RGB", (6, 4)).save(folder / "._x4.png")
+    assert [outcome.skipped for outcome in plan("in/._x4.png", existing="skip").settled] == []
+    for name, side in (("c.jpg", 8), ("c.png", 16), ("c_x2.jpg", 16), ("c_x2.png", 32), ("v.2", 8), ("v.2_x2.png", 16)):
+        Image.new("RGB", (side, side)).save(folder / name, "JPEG" if name.endswith("jpg") else "PNG")
+    names = {job.source.name for job in plan("in", output="out").jobs}
+    assert names == {"A.PNG", "b.png", "c.jpg", "c.png", "v.2"}
+
+
 @pytest.mark.usefixtures("folder")
 def test_recursive_keeps_the_tree() -> None:
     assert targets("in", recursive=True, output="out")[-1] == "in/deep/c.jpg out/deep/c.jpg"

@@ -409,6 +409,14 @@ def test_what_phones_append_is_not_promised_any_more(photo: np.ndarray, tmp_path
     assert Metadata(xmp=b"<rdf:Description GCamera:MotionPhoto='0'/>").appended() == []
 
 
+def test_what_lies_between_elements_stays() -> None:
+    thumbnails = b"<xmp:Thumbnails a='b'>1</xmp:Thumbnails>"
+    for before in (b"<xmp:ThumbnailsX>1</xmp:ThumbnailsX>", b"<xmp:Thumbnails/>", b"<xmp:Thumbnails c='d'/>"):
+        for title in (b"<dc:title>T</dc:title>", b""):
+            assert Metadata(xmp=before + title + thumbnails + title).corrected(4, 4).xmp == before + 2 * title
+    assert Metadata(xmp=b"</xmp:Thumbnails>").corrected(4, 4).xmp == b"</xmp:Thumbnails>"
+
+
 @pytest.mark.parametrize(
     "piece", [b"<Container:Directory ", b"<xmp:Thumbnails>", b"<mwg-rs:Regions>", b" hdrgm:a='", b" "]
 )
@@ -417,6 +425,37 @@ def test_a_hostile_packet_takes_no_time(piece: bytes) -> None:
     started = time.process_time()
     Metadata(xmp=xmp).turned().corrected(4, 4)
     assert time.process_time() - started < 10
+
+
+def directory(order: str, *entries: tuple[int, int, int, int]) -> bytes:
+    """EXIF entries (tag, type, count, value) without a link to the next directory."""
+    packed = [struct.pack(order + ("HHIHH" if kind == 3 else "HHII"), *entry, *([0] if kind == 3 else []))
+              for entry in entries for kind in entry[1:2]]  # fmt: skip
+    return struct.pack(order + "H", len(entries)) + b"".join(packed)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_directory_without_a_link_may_have_something_in_its_place(order: str) -> None:
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    outer = directory(order, (ExifTags.IFD.Exif, 4, 1, 8 + 2 + 12 + 4)) + bytes(4)
+    behind = 8 + len(outer) + 2 + 2 * 12
+    inner = directory(order, (0x9214, 4, 1, 9), (0xA434, 2, 12, behind))
+    after = corrected(start + outer + inner + b"LENS ABCDEF\0", 48, 80)
+    assert after
+    assert dict(parse(after).get_ifd(ExifTags.IFD.Exif)) == {0xA434: "LENS ABCDEF"}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tag_that_is_there_twice_is_put_right(order: str) -> None:
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    turned = (ExifTags.Base.Orientation, 3, 1, 6)
+    block = start + directory(order, turned, turned, (ExifTags.Base.ImageWidth, 4, 1, 9)) + bytes(4)
+    after = corrected(block, 48, 80)
+    assert after
+    for exif in (after, with_resolution(after, (300, 300)), with_resolution(block, (300, 300))):
+        tags = parse(exif)
+        assert len(tags) == (2 if exif == after else 5)
+        assert tags[ExifTags.Base.Orientation] == (6 if tags[ExifTags.Base.ImageWidth] == 9 else 1)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

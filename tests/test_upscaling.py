@@ -134,6 +134,12 @@ def test_python_has_the_options_of_the_command_line(photo: np.ndarray) -> None:
         assert (expected != srgan_cli.upscale(photo[:6, :9])).any()
 
 
+def test_a_scale_makes_pictures_larger(photo: np.ndarray) -> None:
+    for scale in (1, 0.5, float("nan")):
+        with pytest.raises(SrganError, match=r"^scale is"):
+            srgan_cli.upscale(photo[:4, :4], scale=scale)
+
+
 def test_what_is_like_an_array_is_taken_and_a_name_is_not(photo: np.ndarray) -> None:
     rows = cast(Any, list(photo[:3, :5]))
     np.testing.assert_array_equal(srgan_cli.upscale(rows), srgan_cli.upscale(photo[:3, :5]))
