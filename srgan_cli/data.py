@@ -5,7 +5,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -47,6 +47,16 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def usual_side(self) -> int:
+        """Pixels of the shorter side of some of the pictures, their median.
+
+        Raises:
+            SrganError: No picture can be used.
+        """
+        indices = np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int)
+        return int(np.median([min(self.load(int(index), 1).shape[:2]) for index in indices]))
 
     def load(self, index: int, smallest_side: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB of the first usable picture from `index` on, none of its sides under `smallest_side`.
@@ -143,15 +153,9 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
-def usual_side(pictures: Pictures) -> int:
-    """Pixels of the shorter side of most of the pictures, their median."""
-    indices = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
-    return int(np.median([min(pictures.load(int(index), 1).shape[:2]) for index in indices]))
-
-
 def choose_sampling(pictures: Pictures, hr_size: int) -> Sampling:
     """`crop` if most of the pictures are clearly larger than a square of `hr_size`, else `resize`."""
-    return "crop" if usual_side(pictures) >= 1.5 * hr_size else "resize"
+    return "crop" if pictures.usual_side >= 1.5 * hr_size else "resize"
 
 
 def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
@@ -160,6 +164,6 @@ def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str
     sampling = options.sampling or choose_sampling(pictures, size)
     how = "random crops of" if sampling == "crop" else "each resized to"
     say(f"{len(pictures)} pictures, {how} {size}x{size} (--sampling {sampling})")
-    if sampling == "resize" and (side := usual_side(pictures)) < size:
+    if sampling == "resize" and (side := pictures.usual_side) < size:
         say(f"most of them are smaller, about {side} pixels, and are enlarged to it; --hr-size sets another size")
     return sampling

@@ -59,7 +59,7 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     """
     block = bytearray(exif)
     try:
-        order, first, _ = _first_directory(block)
+        order, first = _first_directory(block)
         _remove(block, order, first, frozenset())  # what is there twice
         entries = _entries(block, order, first)
         _set(block, order, entries, {ORIENTATION: 1, Base.ImageWidth: width, Base.ImageLength: height})
@@ -75,16 +75,15 @@ def corrected(exif: bytes, width: int, height: int) -> bytes | None:
     return bytes(block)
 
 
-def _first_directory(block: bytearray) -> tuple[str, int, dict[int, int]]:
-    """Byte order, where the directory is in the block, and its tags -> where their entries are.
+def _first_directory(block: bytearray) -> tuple[str, int]:
+    """Byte order, and where the directory is in the block.
 
     Raises:
         KeyError: The block is damaged.
         struct.error: Likewise.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(block[:4])]
-    (first,) = struct.unpack_from(order + "I", block, 4)
-    return order, first, _entries(block, order, first)
+    return order, struct.unpack_from(order + "I", block, 4)[0]
 
 
 def _entries(block: bytearray, order: str, offset: int) -> dict[int, int]:
@@ -143,7 +142,7 @@ def without_orientation(exif: bytes) -> bytes:
     Pillow takes it out of what it writes as AVIF, by writing the block anew, where a maker's notes lose their way.
     """
     block = bytearray(exif)
-    order, first, _ = _first_directory(block)
+    order, first = _first_directory(block)
     _remove(block, order, first, {ORIENTATION})
     return bytes(block)
 
@@ -247,8 +246,8 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
     The first directory is written anew behind the rest, where there is room for more; nothing else moves.
     """
     block = bytearray(exif or EMPTY)
-    order, first, entries = _first_directory(block)
-    if Base.XResolution in entries:
+    order, first = _first_directory(block)
+    if Base.XResolution in _entries(block, order, first):
         return bytes(block)
     _remove(block, order, first, frozenset(RESOLUTION))
     entries = _entries(block, order, first)

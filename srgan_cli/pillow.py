@@ -38,7 +38,8 @@ def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
         name = content.partition(b"\0")[0].decode("latin-1")
         if name in PILLOWS_OWN:
             stream.im_info.pop(name, None)
-            stream.im_info.update({name: before[name]} if name in before else {})
+            if name in before:
+                stream.im_info[name] = before[name]
         return content
 
     return read

@@ -27,8 +27,8 @@ def without_results(sources: Sequence[Source], targets: Targets, destination: De
     work = list(zip(sources, targets.paths, strict=True))
     if targets.named or targets.stdout:
         return work
-    beside = destination.suffix != "" and not (targets.folder and not destination.suffix)
-    results = {_place(target) for target in targets.paths} if beside else set()
+    are_marked = destination.suffix or (destination.suffix is None and not targets.folder)  # by what is behind the name
+    results = {_place(target) for target in targets.paths} if are_marked else set()
     originals = defaultdict(list)
     for source in sources:
         originals[_place(source.path)].append(source.path)

@@ -86,9 +86,8 @@ def split_name(name: str) -> tuple[str, Size | None]:
         return name, None
     _, scale, side, pixels = match.groups()
     try:
-        if scale:
-            return name[: match.start()], Size(scale=float(scale))
-        return name[: match.start()], Size(**{SIDES[side.lower()]: int(pixels)})
+        size = Size(scale=float(scale)) if scale else Size(**{SIDES[side.lower()]: int(pixels)})
+        return name[: match.start()], size
     except UsageError:  # no scale that is possible
         return name, None
 

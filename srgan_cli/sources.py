@@ -156,10 +156,11 @@ class Search:
         if path.name.startswith("."):
             self.passed_over["hidden"] += 1
             return None
-        kind = recognise(path)
+        start = _start_of(path)
+        kind = _kind_of(start)
         named_like_one = path.suffix.lower() in formats.SUFFIXES and not is_special(path)
         if not named_like_one and (kind is None or not _opens(path)):
-            foreign = formats.foreign(_start_of(path))
+            foreign = formats.foreign(start)
             self.passed_over[f"{foreign} pictures, which are not supported" if foreign else "no pictures"] += 1
             return None
         return Source(path, path.relative_to(root), kind, named=False)
