@@ -77,16 +77,15 @@ def peak(*arguments: object) -> int:
 
 def without_network(arguments: list[str]) -> None:
     """The program with nearest neighbours in small windows in the network's place."""
-    from srgan_cli import cli, upscaling
+    from srgan_cli import cli, enlarging, upscaling
+    from srgan_cli.inference import Network
 
-    class Nearest:
-        def __init__(self, *_: object) -> None:
-            pass
-
+    class Nearest(Network):
         def __call__(self, lr: np.ndarray) -> np.ndarray:
             return lr.repeat(4, axis=1).repeat(4, axis=2)
 
-    vars(upscaling).update(Network=Nearest, MEMORY_BUDGET=2**26)
+    vars(upscaling).update(Network=Nearest)
+    vars(enlarging).update(MEMORY_BUDGET=2**26)
     cli.app(arguments)
 
 

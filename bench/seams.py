@@ -25,10 +25,10 @@ from srgan_cli.upscaling import Options, Upscaler
 def main() -> None:
     """Print a line for each picture and halo, and the largest difference at each halo."""
     upscaler = Upscaler(Options(sys.argv[1], precision="float32"))
-    radius = upscaler.receptive_radius
+    radius = upscaler.colour.receptive_radius
 
     def network(windows: np.ndarray) -> np.ndarray:
-        return upscaler.run_network(to_tensor(windows))
+        return upscaler.colour.run_network(to_tensor(windows))
 
     largest: dict[int, float] = defaultdict(float)
     for name in sys.argv[2:]:

@@ -13,7 +13,7 @@ from srgan_cli.sizes import Size
 # Measured on a CPU, in bytes, with the released weights in float32; `bench/memory.py` shows how well it fits. On a GPU
 # the windows lie in its own memory.
 PROGRAM = 760 * 2**20  # with TensorFlow
-LARGEST_WINDOWS = 3 * 2**30  # as large as `upscaling.MEMORY_BUDGET` lets them become, and what they leave behind
+LARGEST_WINDOWS = 3 * 2**30  # as large as `enlarging.MEMORY_BUDGET` lets them become, and what they leave behind
 PER_WINDOW_PIXEL = 69_000
 SMALLEST_WINDOWS = (DEFAULT_TILE + 2 * DEFAULT_HALO) ** 2 * PER_WINDOW_PIXEL  # what remains where memory is scarce
 PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55), "GIF": (34, 34)}  # without and with alpha

@@ -2,27 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
+from pathlib import Path
 from typing import Any, get_args
 
 import keras
 import numpy as np
 
-from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE, tiling
+from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, SCALE
 from srgan_cli.alpha import bleed
-from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
-from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.inference import Network, blend
-from srgan_cli.memory import available
-from srgan_cli.model import Generator, load_generator
+from srgan_cli.device import choose_device, choose_precision
+from srgan_cli.enlarging import Enlarger
+from srgan_cli.errors import UsageError
+from srgan_cli.inference import Network
+from srgan_cli.model import load_generator
 from srgan_cli.options import AnyDevice, AnyPrecision
-from srgan_cli.picture import Picture, map_planes, to_16_bits, to_pixels, to_tensor, used_range
+from srgan_cli.picture import Picture, map_planes, to_16_bits, used_range
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_size
 from srgan_cli.solid import keep_black_and_white, keep_solid
 
 PIXEL_MODEL = "srresnet"
-MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
 
 
 @dataclass(frozen=True)
@@ -71,33 +71,34 @@ class Upscaler:
     """A generator, ready to enlarge any number of pictures.
 
     Attributes:
-        tile: Side of a patch in LR pixels.
-        halo: Real neighbours read around it, in LR pixels.
         device: In Keras's words, such as `gpu:0`.
         precision: `float32`, `bfloat16` or `float16`.
-        run_network: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3), float32 RGB in [-1, 1].
-        receptive_radius: From how far an LR pixel can reach, in LR pixels: a halo of it makes tiles exact.
+        colour: Enlarges colours.
 
     Raises:
         SrganError: The weights cannot be loaded, or the device is not there.
     """
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
-        self.tile, self._say = options.tile, say
+        self._options, self._say = options, say
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
+        self._shares = _shares(options)
+        self.colour = self._enlarger(self._shares)
+        self._edge = self.colour.halo if options.seamless else 0  # of what lies at the opposite sides
+
+    @cached_property
+    def alpha(self) -> Enlarger:
+        """Enlarges transparency: by the network that invents nothing, since texture frays an edge."""
+        shares = {find_weights(PIXEL_MODEL): 1.0}
+        return self.colour if self._shares == shares else self._enlarger(shares)
+
+    def _enlarger(self, shares: dict[Path, float]) -> Enlarger:
+        options = self._options
+        rest = (self.device, self.precision, options.self_ensemble, self._say)
         with keras.device(self.device):
-            generators = _generators(options)
-        rest = (self.device, self.precision, options.self_ensemble, say)
-        self.run_network = blend([(share, Network(generator, *rest)) for share, generator in generators])
-        settings = [generator.settings for _, generator in generators]
-        self.receptive_radius = max(each.receptive_radius for each in settings)
-        self.halo = min(DEFAULT_HALO if options.halo is None else options.halo, self.receptive_radius)
-        self._edge = self.halo if options.seamless else 0  # of what lies at the opposite sides
-        # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
-        bytes_per_value = 4 if self.precision == "float32" else 2
-        self._bytes_per_pixel = 3 * 4 * max(each.filters for each in settings) * SCALE**2 * bytes_per_value
-        self._window_budget = MEMORY_BUDGET // self._bytes_per_pixel
+            networks = [(share, Network(load_generator(path), *rest)) for path, share in shares.items()]
+        return Enlarger(networks, options.tile, options.halo, self._say)
 
     def upscale(
         self, picture: Picture, on_pixels: Callable[[int], None] = lambda _: None, size: Size | None = None
@@ -134,11 +135,11 @@ class Upscaler:
         12-bit scan in 16 bits would take up 16.
         """
         picture = _wrapped(picture, self._edge)
-        colour = self._enlarge(picture.colour, used, on_pixels)
+        colour = self.colour.enlarge(picture.colour, used, on_pixels)
         keep_black_and_white(colour, picture.colour, used)
         alpha = picture.alpha
         if alpha is not None:
-            alpha = keep_solid(self._enlarge(alpha, 1.0, on_pixels), alpha)
+            alpha = keep_solid(self.alpha.enlarge(alpha, 1.0, on_pixels), alpha)
         return _inside(replace(picture, colour=colour, alpha=alpha), SCALE * self._edge)
 
     def _reduced(self, sr: Picture, size: tuple[int, int], dtype: np.dtype[Any], used: float) -> Picture:
@@ -147,52 +148,6 @@ class Upscaler:
         # The reduction swings beyond white, which is where the used bits end.
         np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
         return result
-
-    def _enlarge(self, pixels: np.ndarray, used: float, on_pixels: Callable[[int], None]) -> np.ndarray:
-        """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
-
-        Raises:
-            SrganError: It does not even for a single patch.
-        """
-        height, width, _ = pixels.shape
-        if (pixels.min(axis=(0, 1)) == pixels.max(axis=(0, 1))).all():  # one colour, down to a single pixel
-            on_pixels(height * width)
-            return np.tile(pixels[:1, :1], (SCALE * height, SCALE * width, 1))
-        done: list[int] = []
-
-        def note(count: int) -> None:
-            done.append(count)
-            on_pixels(count)
-
-        plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
-        try:
-            return tiling.run_tiled(partial(self._enlarge_windows, used=used), pixels, plan, SCALE, note)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            self._window_budget = plan.pixels * plan.batch // len(plan.windows) // 2
-            if tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes)) == plan:
-                raise SrganError("out of memory", "lower --tile, or close other programs") from error
-        self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
-        on_pixels(-sum(done))
-        return self._enlarge(pixels, used, on_pixels)
-
-    def _affordable(self, lr_bytes: int) -> int:
-        """LR pixels at once: as many as the budget has, but on a CPU only half of what memory SR leaves free."""
-        free = available() if self.device.startswith("cpu") else None
-        if free is None:
-            return self._window_budget
-        room = free - 2 * SCALE**2 * lr_bytes  # SR, and its encoder's copy
-        return max(1, min(self._window_budget, room // 2 // self._bytes_per_pixel))
-
-    def _enlarge_windows(self, windows: np.ndarray, used: float) -> np.ndarray:
-        """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
-        lr = to_tensor(windows, used)
-        channels = lr.shape[-1]
-        sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
-        if channels == 1:
-            sr = sr.mean(axis=-1, keepdims=True)
-        return to_pixels(sr, windows.dtype, used)
 
 
 def _wrapped(picture: Picture, edge: int) -> Picture:
@@ -206,20 +161,20 @@ def _inside(picture: Picture, edge: int) -> Picture:
     return map_planes(picture, lambda pixels: pixels[edge:-edge, edge:-edge]) if edge else picture
 
 
-def _generators(options: Options) -> list[tuple[float, Generator]]:
-    """The generators to run, each with its share of the result.
+def _shares(options: Options) -> dict[Path, float]:
+    """The files of the generators to run, each with its share of the result.
 
     Raises:
-        SrganError: The weights cannot be loaded, or are those that make up the rest, too.
+        SrganError: They are not there, or the model's is the one that makes up the rest, too.
     """
     model = find_weights(options.model)
     if options.strength == 1:
-        return [(1.0, load_generator(model))]
+        return {model: 1.0}
     rest = find_weights(PIXEL_MODEL)
     if model.resolve() == rest.resolve():
         raise UsageError(
             f"--strength mixes a model with {PIXEL_MODEL}, which is the model here",
             "choose another --model, such as srgan",
         )
-    shares = [(options.strength, model), (1 - options.strength, rest)]
-    return [(share, load_generator(path)) for share, path in shares if share]
+    shares = {model: options.strength, rest: 1 - options.strength}
+    return {path: share for path, share in shares.items() if share}

@@ -194,7 +194,7 @@ def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
     scan[:, :120] //= 16
     upscaler = Upscaler(Options(precision="float32", tile=192, halo=40))
     sr = upscaler.upscale(Picture(scan)).colour
-    upscaler.tile, upscaler._window_budget = 64, 1
+    upscaler.colour.tile, upscaler.colour._window_budget = 64, 1
     np.testing.assert_allclose(upscaler.upscale(Picture(scan)).colour, sr, atol=1)
 
 

@@ -28,7 +28,7 @@ LAYERS = (
     },
     {"layers", "model", "fusion", "device", "replicas", "inference", "batches", "fitting", "losses", "lpips"}
     | {"optimization", "stages", "summaries"},
-    {"upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
+    {"enlarging", "upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
     {"console", "account", "scorebook", "boundary", "parameters", "cli"},
 )
 ALLOWED: tuple[set[str], ...] = (

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 import srgan_cli
-from srgan_cli import images, tiling, upscaling
+from srgan_cli import enlarging, images, tiling, upscaling
 from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
@@ -50,11 +50,11 @@ def test_any_size(upscaler: Upscaler, photo: np.ndarray, shape: tuple[int, int, 
 
 def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: np.ndarray) -> None:
     lr = to_tensor(photo[:72])
-    whole = upscaler.run_network(lr[None])[0]
-    plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.receptive_radius, budget=1)
+    whole = upscaler.colour.run_network(lr[None])[0]
+    plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.colour.receptive_radius, budget=1)
     assert len(plan.windows) == 6
     assert all(columns.length < lr.shape[1] for _, columns in plan.windows)
-    tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
+    tiled = tiling.run_tiled(upscaler.colour.run_network, lr, plan, srgan_cli.SCALE)
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
 
@@ -65,9 +65,9 @@ def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, s
     worst = {"ppt3": (np.s_[:], np.s_[:48]), "zebra": (np.s_[57:], np.s_[:]), "monarch": (np.s_[32:80], np.s_[:])}
     for name, part in worst.items():
         lr = to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour[part])
-        whole = upscaler.run_network(lr[None])[0]
-        plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.halo, budget=1)
-        tiled = tiling.run_tiled(upscaler.run_network, lr, plan, srgan_cli.SCALE)
+        whole = upscaler.colour.run_network(lr[None])[0]
+        plan = tiling.plan(lr.shape[0], lr.shape[1], 64, upscaler.colour.halo, budget=1)
+        tiled = tiling.run_tiled(upscaler.colour.run_network, lr, plan, srgan_cli.SCALE)
         assert len(plan.windows) == 3, "the middle one has no more than the halo on both sides"
         assert 0 < np.abs(tiled - whole).max() * 127.5 <= 1
 
@@ -171,7 +171,7 @@ def test_grey_is_the_mean_of_what_the_network_makes_of_it(
     def tinted(lr: np.ndarray) -> np.ndarray:
         return np.tile(np.array([-0.5, 0.1, 1.0], np.float32), (len(lr), 4 * lr.shape[1], 4 * lr.shape[2], 1))
 
-    monkeypatch.setattr(upscaler, "run_network", tinted)
+    monkeypatch.setattr(upscaler.colour, "run_network", tinted)
     assert (upscaler.upscale(Picture(photo[:8, :8, :1])).colour == to_pixels(np.array(0.2))).all()
 
 
@@ -221,8 +221,8 @@ def test_no_halo_is_larger_than_what_the_network_sees(
 ) -> None:
     small_generator.save(tmp_path / "small.keras")
     mixed = Upscaler(Options(str(tmp_path / "small.keras"), halo=halo, strength=0.5, device="cpu"))
-    assert small_generator.settings.receptive_radius < mixed.receptive_radius == 40  # that of srresnet beside it
-    assert mixed.halo == expected
+    assert small_generator.settings.receptive_radius < mixed.colour.receptive_radius == 40  # that of srresnet beside it
+    assert mixed.colour.halo == expected
 
 
 def test_a_picture_that_is_flat_in_one_channel_is_enlarged(upscaler: Upscaler, photo: np.ndarray) -> None:
@@ -236,15 +236,15 @@ def test_scarce_memory_makes_smaller_windows(photo: np.ndarray, monkeypatch: pyt
     lr = photo[:, :100]
     seen: list[int] = []
     scarce = Upscaler(Options(PIXEL_MODEL, device="cpu", precision="float32"))
-    network = scarce.run_network
+    network = scarce.colour.run_network
 
     def watched(windows: np.ndarray) -> np.ndarray:
         seen.append(windows[..., 0].size)
         return network(windows)
 
-    monkeypatch.setattr(scarce, "run_network", watched)
+    monkeypatch.setattr(scarce.colour, "run_network", watched)
     sr = scarce.upscale(Picture(lr)).colour.astype(int)
-    monkeypatch.setattr(upscaling, "available", lambda: 2 * 16 * lr.nbytes)  # SR and no more
+    monkeypatch.setattr(enlarging, "available", lambda: 2 * 16 * lr.nbytes)  # SR and no more
     assert np.abs(sr - scarce.upscale(Picture(lr)).colour).max() <= 1
     assert seen[0] == lr[..., 0].size
     assert max(seen[1:]) <= 88**2
@@ -256,7 +256,7 @@ def test_out_of_memory_makes_smaller_windows(
     lr = photo[:, :128]
     lines: list[str] = []
     scarce = Upscaler(Options(PIXEL_MODEL, precision="float32"), lines.append)
-    network = scarce.run_network
+    network = scarce.colour.run_network
     done: list[int] = []
 
     def run_out_of_memory(windows: np.ndarray) -> np.ndarray:
@@ -264,8 +264,8 @@ def test_out_of_memory_makes_smaller_windows(
             raise MemoryError
         return network(windows)
 
-    monkeypatch.setattr(scarce, "_window_budget", 12_000)
-    monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
+    monkeypatch.setattr(scarce.colour, "_window_budget", 12_000)
+    monkeypatch.setattr(scarce.colour, "run_network", run_out_of_memory)
     sr = scarce.upscale(Picture(lr), done.append).colour
     assert np.abs(sr.astype(int) - upscaler.upscale(Picture(lr)).colour).max() <= 1
     assert sum(done) == lr[..., 0].size
@@ -279,7 +279,7 @@ def test_no_memory_at_all_is_one_sentence(photo: np.ndarray, monkeypatch: pytest
     def run_out_of_memory(_: np.ndarray) -> np.ndarray:
         raise MemoryError
 
-    monkeypatch.setattr(scarce, "run_network", run_out_of_memory)
+    monkeypatch.setattr(scarce.colour, "run_network", run_out_of_memory)
     with pytest.raises(SrganError, match="out of memory"):
         scarce.upscale(Picture(photo))
 
@@ -290,7 +290,7 @@ def test_an_empty_window_in_half_precision_is_computed_again(
 ) -> None:
     lines: list[str] = []
     half = Upscaler(Options(PIXEL_MODEL, precision="float16"), lines.append)
-    network = cast("Network", half.run_network)
+    network = cast("Network", half.colour.run_network)
     monkeypatch.setattr(network._fused, "predict_on_batch", lambda _: np.full((1, 64, 64, 3), broken, "float32"))
     sr = half.upscale(Picture(photo[:16, :16])).colour
     np.testing.assert_array_equal(sr, upscaler.upscale(Picture(photo[:16, :16])).colour)
@@ -351,7 +351,7 @@ def test_away_from_its_edges_a_seamless_texture_is_any_picture(
 ) -> None:
     results = []
     for each in (upscaler, Upscaler(Options(PIXEL_MODEL, precision="float32", halo=3, seamless=True))):
-        monkeypatch.setattr(each, "run_network", lambda lr: lr.repeat(4, axis=1).repeat(4, axis=2))
+        monkeypatch.setattr(each.colour, "run_network", lambda lr: lr.repeat(4, axis=1).repeat(4, axis=2))
         results.append(each.upscale(Picture(photo[:20, :24]), size=Size(scale=5)).colour.astype(int))
     assert np.abs(results[0] - results[1])[10:-10, 10:-10].max() <= 1
 
@@ -444,7 +444,7 @@ def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_
     small_generator.save(small)
     lr = to_tensor(photo[None, :9, :9])
     part, whole, pixel = (
-        Upscaler(Options(model, precision="float32", strength=strength)).run_network(lr)
+        Upscaler(Options(model, precision="float32", strength=strength)).colour.run_network(lr)
         for model, strength in ((small, 0.25), (small, 1.0), (PIXEL_MODEL, 1.0))
     )
     np.testing.assert_allclose(part, 0.25 * whole + 0.75 * pixel, atol=1e-6)
@@ -484,6 +484,19 @@ def test_a_cut_out_logo_has_no_fringe(upscaler: Upscaler) -> None:
     for background in ((0, 0, 0), (255, 255, 255), (255, 0, 0)):
         sr, naive, truth = (flatten(picture, background).colour[edge].astype(int) for picture in (ours, apart, hr))
         assert np.abs(sr - truth).mean() < 0.6 * np.abs(naive - truth).mean()
+
+
+@pytest.mark.parametrize("strength", [0.25, 1.0])
+def test_transparency_is_enlarged_by_srresnet(
+    upscaler: Upscaler, small_generator: Generator, tmp_path: Path, strength: float
+) -> None:
+    small_generator.save(tmp_path / "small.keras")
+    logo = draw_logo(32)
+    other = Upscaler(Options(str(tmp_path / "small.keras"), precision="float32", strength=strength)).upscale(logo)
+    expected = upscaler.upscale(logo)
+    assert np.abs(other.colour.astype(int) - expected.colour).max() > 9
+    np.testing.assert_array_equal(other.alpha, expected.alpha)
+    assert upscaler.alpha is upscaler.colour, "the weights are loaded once"
 
 
 def test_a_background_is_no_part_of_what_is_enlarged(upscaler: Upscaler, tmp_path: Path) -> None:
