@@ -46,7 +46,7 @@ class Account:
                     "stdout is a terminal, which shows no pictures", "name a file with -o, or add > out.png"
                 )
         if plan.passed_over:
-            reasons = ", ".join(f"{count} {why}" for why, count in plan.passed_over.items())
+            reasons = ", ".join(f"{why} ({count})" for why, count in plan.passed_over.items())
             self.say(f"passed over: {reasons}")
         for outcome in (*plan.settled, *(job.expected for job in plan.jobs if self._dry_run)):
             self.enter(outcome)

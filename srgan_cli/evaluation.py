@@ -1,5 +1,6 @@
 """Pairs of pictures -> scores, for any number of models beside bicubic interpolation."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -192,11 +193,11 @@ def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
 def _compare(
     pair: Pair, hr: np.ndarray, lr: Picture, models: Mapping[str, Model], protocol: Protocol, distance: Lpips | None
 ) -> Result:
-    least = max(SSIM_WINDOW + 2 * protocol.border, LEAST_SIDE if distance else 0)
+    least = SCALE * math.ceil(max(SSIM_WINDOW + 2 * protocol.border, LEAST_SIDE if distance else 0) / SCALE)
     if min(hr.shape[:2]) < least:
         size = "{1}x{0}".format(*hr.shape)
         raise SrganError(
-            f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side, in multiples of {SCALE}",
+            f"{pair.hr}: {size} is too small, the metrics need {least} pixels a side",
             _how_to_measure(min(hr.shape[:2]), protocol),
         )
     lr8 = as_rgb8(lr.colour)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from srgan_cli import sizes
 from srgan_cli.errors import SrganError
+from srgan_cli.sizes import split_name
 from srgan_cli.sources import pictures_in
 
 HR_MARK = re.compile(r"_(HR|GT)$", re.IGNORECASE)
@@ -96,8 +96,8 @@ def _without_results(pictures: list[Path], partners: Container[str]) -> list[Pat
     stems = {path.stem.lower() for path in pictures}
 
     def is_result(path: Path) -> bool:
-        original = sizes.SUFFIX.sub("", path.stem)
-        return original != path.stem and original.lower() in stems and path.stem not in partners
+        original, size = split_name(path.stem)
+        return size is not None and original.lower() in stems and path.stem not in partners
 
     return [path for path in pictures if not is_result(path)]
 

@@ -161,7 +161,7 @@ class Search:
         named_like_one = path.suffix.lower() in formats.SUFFIXES and not is_special(path)
         if not named_like_one and (kind is None or not _opens(path)):
             foreign = formats.foreign(start)
-            self.passed_over[f"{foreign} pictures, which are not supported" if foreign else "no pictures"] += 1
+            self.passed_over[f"{foreign}, which is not supported" if foreign else "not pictures"] += 1
             return None
         return Source(path, path.relative_to(root), kind, named=False)
 

@@ -445,12 +445,12 @@ def test_json_is_a_line_a_picture(capsysbinary: pytest.CaptureFixture[bytes], ou
 
 def test_people_get_lines_and_a_sum(capsys: pytest.CaptureFixture[str], outcomes: list[Outcome]) -> None:
     account = Account()
-    account.start(Plan([], outcomes, {"hidden": 3, "no pictures": 2}))
+    account.start(Plan([], outcomes, {"hidden": 3, "not pictures": 2}))
     account.close()
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
     assert stderr.splitlines() == [
-        "passed over: 3 hidden, 2 no pictures",
+        "passed over: hidden (3), not pictures (2)",
         "a.png -> out/a.png 24x20 in 1.2 s",
         "error: it is damaged",
         "hint: copy it again",

@@ -517,7 +517,7 @@ def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]
         (["--data", "hr", "--csv", ""], 2, "it is empty"),
         (["--data", "hr", "--model", ""], 1, "the name of the model is empty"),
         (["--data", "hr", "--model", "bicubic"], 1, "bicubic is always in the table"),
-        (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 71 pixels a side"),
+        (["--data", "hr", "--border", "30"], 1, "64x64 is too small, the metrics need 72 pixels a side"),
         (["--data", "hr", "--channel", "uv"], 2, "'uv' is not one of 'y', 'rgb'"),
     ],
 )

@@ -172,7 +172,7 @@ def test_one_bad_picture_does_not_end_it(folder: Path, photo: np.ndarray) -> Non
         (
             "cannot be read",
             "is 16x10, but a quarter of",
-            "40x16 is too small, the metrics need 19",
+            "40x16 is too small, the metrics need 20",
             "is under 4 pixels",
         ),
         strict=True,

@@ -108,7 +108,7 @@ def test_earlier_results_are_not_inputs_unless_named(folder: Path) -> None:
     Image.new("RGB", (24, 16)).save(folder / "b_x4.jpg")
     found = plan("in", existing="overwrite", format="png")
     assert [job.source.name for job in found.jobs] == ["A.PNG", "b.png"]
-    assert found.passed_over == {"hidden": 1, "no pictures": 1, "earlier results": 1}
+    assert found.passed_over == {"hidden": 1, "not pictures": 1, "earlier results": 1}
     assert "in/b_x4.jpg in/b_x4_x4.jpg" in targets("in", "in/b_x4.jpg", existing="overwrite")
     again = plan("in/b.png", "in/b_x4.jpg", existing="skip", format="jpg")  # as a shell's pattern names them
     assert (again.jobs, [outcome.skipped for outcome in again.settled]) == ([], [True])
@@ -144,14 +144,14 @@ def test_format_changes_endings_that_do_not_fit() -> None:
 def test_hidden_and_foreign_files_are_counted(folder: Path) -> None:
     (folder / ".git").mkdir()
     Image.new("RGB", (6, 4)).save(folder / ".git" / "hidden.png")
-    assert plan("in", recursive=True).passed_over == {"hidden": 1, "no pictures": 1}
+    assert plan("in", recursive=True).passed_over == {"hidden": 1, "not pictures": 1}
 
 
 def test_kinds_of_pictures_that_are_not_supported_are_called_so(folder: Path) -> None:
     content = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40)
     (folder / "scan.jp2").write_bytes(content)
     found = plan("in")
-    assert found.passed_over == {"hidden": 1, "no pictures": 1, "JPEG 2000 pictures, which are not supported": 1}
+    assert found.passed_over == {"hidden": 1, "not pictures": 1, "JPEG 2000, which is not supported": 1}
     assert reasons(plan("in/scan.jp2")) == ["in/scan.jp2: is a JPEG 2000 picture, which is not supported"]
 
 

@@ -53,7 +53,7 @@ def test_json_lines(model: Path) -> None:
         "output_width": 64, "output_height": 64, "frames": 1, "model": str(model), "strength": 1.0,
         "device": "cpu:0", "precision": "float32", "error": None, "skipped": False, "notes": [],
     }  # fmt: skip
-    assert "passed over: 1 no pictures" in stderr
+    assert "passed over: not pictures (1)" in stderr
     assert stderr.endswith("3 done, 1 failed\n")
     code, stdout, stderr = in_process(*arguments, "--skip-existing", "--quiet")
     assert [line["input"] for line in map(json.loads, stdout.splitlines()) if not line["skipped"]] == ["in/bad.png"]
@@ -68,7 +68,7 @@ def test_a_dry_run_computes_and_writes_nothing() -> None:
     code, stdout, stderr = in_process(*arguments, "no.keras")
     assert code == 0
     assert stdout == ("in/a.png -> out/a.png 32x32, 0.8 GB of memory\nin/b.jpg -> out/b.png 48x48, 0.8 GB of memory\n")
-    assert stderr == "passed over: 1 no pictures\n2 to do\n"
+    assert stderr == "passed over: not pictures (1)\n2 to do\n"
     assert sorted(Path().rglob("*")) == before
     for missing, message in (("none", "there is no model 'none'"), ("none.keras", "none.keras: there is no such file")):
         code, stdout, stderr = in_process(*arguments, missing)
