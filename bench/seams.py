@@ -25,15 +25,12 @@ from srgan_cli.upscaling import Options, Upscaler
 def main() -> None:
     """Print a line for each picture and halo, and the largest difference at each halo."""
     upscaler = Upscaler(Options(sys.argv[1], precision="float32"))
-    radius = upscaler.colour.receptive_radius
-
-    def network(windows: np.ndarray) -> np.ndarray:
-        return upscaler.colour.run_network(to_tensor(windows))
+    radius, network = upscaler.colour.receptive_radius, upscaler.colour.run_network
 
     largest: dict[int, float] = defaultdict(float)
     for name in sys.argv[2:]:
         colour = read_picture(Path(name)).colour
-        lr = np.broadcast_to(colour, (*colour.shape[:2], 3))
+        lr = to_tensor(np.broadcast_to(colour, (*colour.shape[:2], 3)))
         whole = network(lr[None])[0]
         for halo in (0, 4, 6, 8, 10, 12, 16, radius):
             rows, columns = (tiling.split_axis(size, DEFAULT_TILE, halo, patches=1) for size in lr.shape[:2])

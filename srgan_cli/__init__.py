@@ -49,7 +49,7 @@ def upscale(
     model: str = DEFAULT_MODEL,
     scale: float = SCALE,
     tile: int = DEFAULT_TILE,
-    halo: int | None = None,
+    halo: int = DEFAULT_HALO,
     device: str = "auto",
     precision: str = "auto",
     strength: float = 1.0,
@@ -67,7 +67,7 @@ def upscale(
         model: Name of released weights, a `.keras` file, or a run folder.
         scale: Result pixels per pixel of the picture, above 1; other than four of them are reduced from more.
         tile: Side of a patch in LR pixels.
-        halo: Real neighbours read around it, in LR pixels; None for the default.
+        halo: Real neighbours read around it, in LR pixels.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         strength: 0 to 1: the model's share in the result; the rest is `srresnet`'s.

@@ -12,7 +12,6 @@ from PIL import Image
 from PIL.PngImagePlugin import putchunk
 
 from srgan_cli import encoding
-from srgan_cli.exif import PREFIX
 from srgan_cli.formats import PNG_SIGNATURE, Format, Header
 from srgan_cli.metadata import Metadata
 from srgan_cli.writegif import bounds, write_gif
@@ -118,8 +117,6 @@ def _encode_by_pillow(frames: Frames, header: Header, metadata: Metadata, kind: 
             yield Image.fromarray(pixels)
 
     arguments = encoding.arguments(metadata, kind.name)
-    if "exif" in arguments:  # Pillow takes the prefix off only where it writes a single picture
-        arguments["exif"] = arguments["exif"].removeprefix(PREFIX)
     image, encoded = _OneAfterTheOther(images(), header.frames), io.BytesIO()
     image.save(encoded, kind.name, save_all=True, duration=durations, loop=header.plays, **kind.options, **arguments)
     return encoded.getbuffer()

@@ -14,11 +14,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from srgan_cli import formats, images
+from srgan_cli import images
 from srgan_cli.encoding import EncodingError
 from srgan_cli.errors import SrganError, reason, said, said_of
 from srgan_cli.files import remove_stale, write_stdout
-from srgan_cli.formats import Format
 from srgan_cli.frames import Frame, encode_frames, read_frames
 from srgan_cli.jobs import Job
 from srgan_cli.outcomes import Outcome
@@ -33,27 +32,34 @@ class _Stop(BaseException):
     """Nothing more is to be computed; a `KeyboardInterrupt` ends everything at once."""
 
 
-def run_jobs(upscale: Upscale, jobs: Sequence[Job], on_pixels: OnPixels = lambda _: None) -> Iterator[Outcome]:
+def run_jobs(
+    upscale: Upscale,
+    jobs: Sequence[Job],
+    on_pixels: OnPixels = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
     """Enlarge picture files.
 
     Args:
         upscale: Enlarges one picture, and tells how many pixels were finished.
         jobs: From `jobs.plan_jobs`.
-        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture. If it raises
-            `KeyboardInterrupt`, what is computed by then is written before that is passed on.
+        on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture.
+        stop: Asked each time whether to stop.
 
     Yields:
         What came of each job when it ends.
+
+    Raises:
+        KeyboardInterrupt: It was to stop; what was computed by then is written.
     """
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
     waiting, disks, stopped, alone = deque(jobs), _FullDisks(), False, True
 
     def advance(count: int) -> None:
-        try:
-            on_pixels(count)
-        except KeyboardInterrupt:
-            raise _Stop from None
+        on_pixels(count)
+        if stop():
+            raise _Stop
 
     def told(ended: Iterable[tuple[Job, Outcome]]) -> Iterator[Outcome]:
         nonlocal alone
@@ -172,7 +178,7 @@ def _computed(upscale: Upscale, job: Job, left: _Left) -> Callable[[], Outcome]:
     notes: dict[str, None] = {}
     with closing(_frames(job)) as lr:
         picture = next(_enlarged(upscale, lr, job, left, notes)).picture
-    return lambda: _write(job, notes, lambda file: images.encode(picture, _kind(job), file))
+    return lambda: _write(job, notes, lambda file: images.encode(picture, job.kind, file))
 
 
 def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
@@ -180,11 +186,7 @@ def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
     notes: dict[str, None] = {}
     with closing(_frames(job)) as lr:
         sr = _enlarged(upscale, lr, job, left, notes)
-        return _write(job, notes, lambda file: encode_frames(sr, job.header, _kind(job), file))
-
-
-def _kind(job: Job) -> Format:
-    return formats.format_of(job.target).with_quality(job.quality)
+        return _write(job, notes, lambda file: encode_frames(sr, job.header, job.kind, file))
 
 
 def _frames(job: Job) -> Generator[Frame, None, None]:

@@ -44,8 +44,8 @@ class Batches:
         lr, hr = (to_tensor(np.stack(part)) for part in zip(*map(self._pair, numbers), strict=True))
         return lr, hr
 
-    def _pair(self, number: int) -> Batch:
-        """The `number`-th pair of the run, uint8."""
+    def _pair(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The `number`-th pair of the run, (h, w, 3) and (4 h, 4 w, 3) uint8."""
         rng = np.random.default_rng((self._options.seed, number))
         hr = self._square(number, rng)
         return degrade(hr, self._options.degradation, rng), hr

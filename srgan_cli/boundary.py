@@ -190,14 +190,3 @@ def stop_signals(promise: str = "") -> Iterator[list[int]]:
 
     with _handled_by(note, *signals):
         yield received
-
-
-def unless_stopped(advance: Callable[[int], None], stopped: list[int]) -> Callable[[int], None]:
-    """The same function, which ends the work between two steps when a signal has come in."""
-
-    def advance_or_stop(amount: int) -> None:
-        if stopped:
-            raise KeyboardInterrupt
-        advance(amount)
-
-    return advance_or_stop

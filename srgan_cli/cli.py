@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, MOST_MEGAPIXELS, __version__
-from srgan_cli.boundary import errors_as_exit_codes, loading, program, stop_signals, unless_stopped
+from srgan_cli.boundary import errors_as_exit_codes, loading, program, stop_signals
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
 from srgan_cli.options import (
@@ -173,7 +173,7 @@ def upscale(
                     sum(job.pixels for job in plan.jobs), quiet or (json and sys.stdout.isatty())
                 ) as advance,
             ):
-                for outcome in batch.run_jobs(enlarge, plan.jobs, unless_stopped(advance, stopped)):
+                for outcome in batch.run_jobs(enlarge, plan.jobs, advance, lambda: bool(stopped)):
                     account.enter(outcome)
         if not account.close():
             raise typer.Exit(1)

@@ -96,14 +96,18 @@ class Pictures:
 
 def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[str], Picture]]:
     """The sorted names of what looks like pictures at a place, and how to read one of them; folders may be unusable."""
+
+    def note(error: OSError) -> None:
+        unusable[str(error.filename)] = f"{error.filename}: cannot be read ({reason(error)})"
+
     path = Path(place)
     if path.suffix.lower() == ".zip" and path.is_file():
         return _find_in_zip(path)
     if path.is_dir():
-        found = _files_below(place, unusable)
+        found = _files_below(place, note)
     elif glob.has_magic(place):
         sheets = cache(holds_sheets)
-        found = (name for name in matches(place) if Path(name).is_file() and not sheets(Path(name).parent))
+        found = (name for name in matches(place, note) if Path(name).is_file() and not sheets(Path(name).parent))
     elif path.exists():
         raise SrganError(f"{place}: is neither a folder nor a .zip", "name the folder of the pictures")
     else:
@@ -112,16 +116,13 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     return _pictures_among(found), lambda name: images.read_picture(Path(name))
 
 
-def _files_below(folder: str, unusable: dict[str, str]) -> Iterator[str]:
+def _files_below(folder: str, on_error: Callable[[OSError], None]) -> Iterator[str]:
     """All files at any depth but for those in hidden folders and the sample sheets of training runs."""
-
-    def note(error: OSError) -> None:
-        unusable[str(error.filename)] = f"{error.filename}: cannot be read ({reason(error)})"
 
     def left_out(path: str) -> bool:
         return is_hidden_below(folder, path) or holds_sheets(Path(path))
 
-    for path, files in walk(folder, left_out, note):
+    for path, files in walk(folder, left_out, on_error):
         yield from (os.path.join(path, name) for name in files)  # noqa: PTH118 (200,000 of them)
 
 
@@ -153,15 +154,10 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
-def choose_sampling(pictures: Pictures, hr_size: int) -> Sampling:
-    """`crop` if most of the pictures are clearly larger than a square of `hr_size`, else `resize`."""
-    return "crop" if pictures.usual_side >= 1.5 * hr_size else "resize"
-
-
 def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
-    """The sampling of the options, or one that suits the pictures; `say` is told which."""
+    """That of the options, else `crop` if most pictures are clearly larger than a square; `say` is told which."""
     size = options.hr_size
-    sampling = options.sampling or choose_sampling(pictures, size)
+    sampling = options.sampling or ("crop" if pictures.usual_side >= 1.5 * size else "resize")
     how = "random crops of" if sampling == "crop" else "each resized to"
     say(f"{len(pictures)} pictures, {how} {size}x{size} (--sampling {sampling})")
     if sampling == "resize" and (side := pictures.usual_side) < size:

@@ -91,7 +91,7 @@ def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     if exif and name == "AVIF":
         exif = exif_blocks.without_orientation(exif)
     found: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi, "xmp": metadata.xmp}
-    found["exif"] = exif and exif_blocks.PREFIX + exif
+    found["exif"] = exif_blocks.PREFIX + exif if exif and name == "JPEG" else exif
     if name == "PNG":
         found["pnginfo"] = _png_chunks(metadata)
     if name == "JPEG":

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from srgan_cli import DEFAULT_HALO, SCALE, tiling
+from srgan_cli import SCALE, tiling
 from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import SrganError
 from srgan_cli.inference import Network, blend
@@ -27,18 +27,18 @@ class Enlarger:
     Args:
         networks: On one device, in one precision.
         tile: Side of a patch in LR pixels.
-        halo: None for the default; it need not be larger than the receptive radius, and is made no larger.
+        halo: Likewise; larger than the receptive radius, it is made that.
         say: Told when less is computed at a time.
     """
 
     def __init__(
-        self, networks: Sequence[tuple[float, Network]], tile: int, halo: int | None, say: Callable[[str], None]
+        self, networks: Sequence[tuple[float, Network]], tile: int, halo: int, say: Callable[[str], None]
     ) -> None:
         self.tile, self._say = tile, say
         self.run_network = blend(networks)
         settings = [network.generator.settings for _, network in networks]
         self.receptive_radius = max(each.receptive_radius for each in settings)
-        self.halo = min(DEFAULT_HALO if halo is None else halo, self.receptive_radius)
+        self.halo = min(halo, self.receptive_radius)
         self._on_cpu = networks[0][1].device.startswith("cpu")
         # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if networks[0][1].precision == "float32" else 2

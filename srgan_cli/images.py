@@ -15,7 +15,7 @@ from srgan_cli.exif import ORIENTATION, orientation
 from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import MOST_PIXELS, open_picture, refuse_several, without_pixels
+from srgan_cli.opening import open_picture, refuse_several, without_pixels
 from srgan_cli.picture import Picture, from_array, map_planes, to_8_bits, to_array
 
 SIDEWAYS = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
@@ -39,18 +39,17 @@ def header_of(image: ImageFile.ImageFile) -> Header:
     return Header(width, height, image.has_transparency_data, deep, grey)
 
 
-def read_picture(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_PIXELS) -> Picture:
+def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:
     """Decode a picture file and turn it upright.
 
     Args:
         path: The file; only its name in messages if `file` is given.
         file: What to read instead, such as a member of an archive.
-        most_pixels: A larger picture is refused before it is decoded.
 
     Raises:
         SrganError: The file is missing, damaged, not a picture, too large, or of a kind that is not supported.
     """
-    with open_picture(path, file, most_pixels) as image:
+    with open_picture(path, file) as image:
         return decode(image)
 
 
@@ -84,7 +83,7 @@ def _from_pil(image: Image.Image, source: Image.Image) -> Picture:
     """The picture in an image, as `source` says that it is to be seen."""
     array, note = modes.to_channels(image)
     said = metadata.read(source)
-    if modes.drops_profile(image.mode):
+    if image.mode in modes.CONVERTED:
         said = replace(said, icc_profile=None)
     return _upright(from_array(array), orientation(source), said, note)
 

@@ -51,10 +51,10 @@ class Job:
         sr_size: Width and height of the result in pixels; of the first frame or page.
         pixels: LR pixels to compute: those of all frames, twice that with an alpha channel.
         header: What else is known of it, `finish` applied.
+        kind: The format to write, in the quality that was asked for.
         memory: Bytes that the program takes at most, as estimated.
         content: The bytes of the file, if it came through stdin.
         to_stdout: Whether the result goes there.
-        quality: 1 to 100, for formats that lose something; None for the usual.
         finish: What else is done with it.
         most_pixels: A file that has become larger meanwhile is refused.
         existing: What is done about a file that has appeared meanwhile where the result goes.
@@ -65,10 +65,10 @@ class Job:
     sr_size: tuple[int, int]
     pixels: int
     header: Header
+    kind: Format
     memory: int = 0
     content: bytes | None = field(default=None, repr=False)
     to_stdout: bool = False
-    quality: int | None = None
     finish: Finish = AS_IT_IS
     most_pixels: int = MOST_PIXELS
     existing: Existing = "refuse"
@@ -244,9 +244,9 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
         (width, height),
         sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + found.transparent),
         header,
+        kind.with_quality(destination.quality),
         memory.needed(found, size, kind),
         source.content,
-        quality=destination.quality,
         finish=finish,
         most_pixels=limits.pixels,
     )

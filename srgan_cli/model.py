@@ -111,9 +111,8 @@ class Generator(keras.Model):
         return {"name": self.name, **asdict(self.settings)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Generator":
+    def from_config(cls, config: dict[str, Any]) -> "Generator":
         """What `get_config` tells of; `keras.saving.load_model` calls it."""
-        del custom_objects
         return cls(GeneratorConfig(**{name: config[name] for name in asdict(GeneratorConfig())}), name=config["name"])
 
 
@@ -216,7 +215,7 @@ class Discrimination(keras.Model):
     ) -> Any:
         """What is minimised, given HR as `y` and SR as `y_pred`; a scalar."""
         del x, sample_weight
-        loss = ops.reshape(self._loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training), (1,))
+        loss = self._loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training)
         return self._total(loss, loss)
 
     def _loss(self, hr: Any, sr: Any, training: bool | None) -> Any:

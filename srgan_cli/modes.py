@@ -11,7 +11,7 @@ from srgan_cli.errors import SrganError
 GREY = ("1", "L", "LA", "La")
 COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
-CONVERTED = ("CMYK", "LAB")  # by colour management; what results is sRGB
+CONVERTED = ("CMYK", "LAB")  # to sRGB, so that the profile is not that of the pixels any more
 SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
 UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
 
@@ -58,11 +58,6 @@ def to_channels(image: Image.Image) -> tuple[np.ndarray, str]:
         array = np.array(image.convert("LA" if transparent else "L"))
         return array.reshape(*array.shape[:2], -1), ""
     return np.array(image.convert("RGBA" if transparent else "RGB")), ""
-
-
-def drops_profile(mode: str) -> bool:
-    """Whether the pixels leave the colour space of the file, so that its profile is not theirs any more."""
-    return mode in CONVERTED
 
 
 def _sixteen_bits(image: Image.Image) -> np.ndarray:

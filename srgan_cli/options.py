@@ -256,13 +256,13 @@ def _absolute(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def choices(kind: Any) -> list[Any]:
-    """The types of a field, without None: `int | None` -> [int]; a Literal stays one."""
-    return [k for k in get_args(kind) if k is not NoneType] if NoneType in get_args(kind) else [kind]
+def without_none(kind: Any) -> Any:
+    """The type of a field where it has a value: `int | None` -> int, int -> int."""
+    return next(k for k in get_args(kind) if k is not NoneType) if NoneType in get_args(kind) else kind
 
 
 def _converted(value: Any, kind: Any, where: str) -> Any:
-    (wanted,) = choices(kind)
+    wanted = without_none(kind)
     if value == "":  # such as a variable of a script that was never set
         raise UsageError(f"{where} is empty", "give it a value, or leave it out")
     if value is None and wanted is not kind:

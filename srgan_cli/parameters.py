@@ -11,7 +11,7 @@ import typer
 
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_file, is_special
-from srgan_cli.options import choices, flag
+from srgan_cli.options import flag, without_none
 
 ENDINGS = {"json": (".json",), "csv": (".csv",), "report": (".html", ".htm")}
 
@@ -66,8 +66,7 @@ def one_parameter_per_field(options: type) -> Callable[[Callable[..., None]], Ca
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = []
         for field in fields(options):
-            (kind,) = choices(kinds[field.name])
-            annotation: Any = Annotated[kind | None, _as_option(field)]
+            annotation: Any = Annotated[without_none(kinds[field.name]) | None, _as_option(field)]
             made.append(
                 inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
             )

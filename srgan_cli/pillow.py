@@ -24,7 +24,6 @@ PILLOWS_OWN = (  # what Pillow, and we, say of a PNG beside its texts
 )
 
 
-@cache
 def _keep_texts_apart() -> None:
     """Tell Pillow that a PNG's texts say nothing of the picture, whatever they are called."""
     for name in ("chunk_tEXt", "chunk_zTXt", "chunk_iTXt"):
@@ -45,7 +44,6 @@ def _leaving_info(read_text: Callable[..., bytes]) -> Callable[..., bytes]:
     return read
 
 
-@cache
 def _silence_decoders() -> None:
     """Turn off what decoders write to stderr; what matters in it is raised anyway."""
     for name in ("PIL", "imagecodecs", "tifffile"):
@@ -58,8 +56,15 @@ def _silence_decoders() -> None:
 
 def readable_formats() -> list[str]:
     """Pillow's names, after what it does not read by itself was added."""
-    _silence_decoders()
     warnings.filterwarnings("ignore", module="PIL")  # of sizes below the limit, and of oddities in EXIF
+    _teach()
+    return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
+
+
+@cache
+def _teach() -> None:
+    """Tell Pillow all that it is to know, once."""
+    _silence_decoders()
     PngImagePlugin.MAX_TEXT_CHUNK = LONGEST_CHUNK
     TiffImagePlugin.ImageFileDirectory_v2._write_dispatch[TiffTags.ASCII] = _write_text
     _open_tiffs()
@@ -70,7 +75,6 @@ def readable_formats() -> list[str]:
 
         pillow_heif.register_heif_opener()
     Image.init()
-    return [kind.name for kind in FORMATS if kind.name in Image.OPEN]
 
 
 def _open_tiffs() -> None:

@@ -31,15 +31,15 @@ def find_weights(model: str) -> Path:
 
 def released() -> dict[str, Path]:
     """Name -> file of the weights that ship with the program."""
-    return {file.stem: file for folder in _weight_folders() for file in folder.glob("*.keras")}
+    return {file.stem: file for file in _folder().glob("*.keras")}
 
 
 def find_lpips() -> Path | None:
     """The file of LPIPS weights that ships with the program; None if it was left out of this installation."""
-    return next((file for folder in _weight_folders() for file in folder.glob("lpips_squeeze_*.npz")), None)
+    return next(_folder().glob("lpips_squeeze_*.npz"), None)
 
 
-def _weight_folders() -> tuple[Path, ...]:
+def _folder() -> Path:
     """Where released weights lie: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
-    return package.parent / "weights", package / "weights"
+    return package / "weights" if (package / "weights").is_dir() else package.parent / "weights"

@@ -25,7 +25,7 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
 
 
 def has_16_bits(image: PngImagePlugin.PngImageFile) -> bool:
-    """Whether the file has, of which Pillow decodes all but grey to 8."""
+    """Whether a PNG has 16 bits a channel, which Pillow cuts to 8 unless it is grey."""
     return "16" in str(image.tile[0].args)
 
 

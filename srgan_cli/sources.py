@@ -138,7 +138,7 @@ class Search:
             elif is_special(path):
                 self._fail(path, f"{path}: is a pipe or device, not a file", f"write srgan upscale - < {path}")
             else:
-                self._keep(Source(path, Path(path.name), recognise(path)))
+                self._keep(Source(path, Path(path.name), _kind_of(_start_of(path))))
         except OSError as error:  # such as a name that is too long
             self._fail(path, f"{path}: cannot be read ({reason(error)})", "check the path")
 
@@ -239,11 +239,6 @@ def pictures_in(folder: Path) -> list[Path]:
     return [source.path for source in search.sources]
 
 
-def recognise(path: Path) -> Format | None:
-    """The format that a file's first bytes tell; None for all that is no picture, or no file that can be read."""
-    return _kind_of(_start_of(path))
-
-
 def _start_of(path: Path) -> bytes:
     """The first bytes of a file; none if it cannot be read."""
     try:
@@ -256,6 +251,7 @@ def _start_of(path: Path) -> bytes:
 
 
 def _kind_of(start: bytes) -> Format | None:
+    """The format that a file's first bytes tell; None if they are those of no picture."""
     readable = readable_formats()  # first, since it adds to what Pillow knows
     for kind in formats.FORMATS:
         accepts = Image.OPEN[kind.name][1] if kind.name in readable else None

@@ -125,7 +125,7 @@ def run_tiled(
     """Enlarge a picture window by window.
 
     Args:
-        network: (B, h, w, C) part of the picture -> (B, scale h, scale w, C'), both in the picture's own dtype. It is
+        network: (B, h, w, C) part of the picture -> (B, scale h, scale w, C), both in the picture's own dtype. It is
             always given the same shape: a last, smaller batch is filled up by repeating its last window.
         picture: (H, W, C).
         tiling: From `plan` for this height and width.
@@ -133,19 +133,15 @@ def run_tiled(
         on_pixels: Told how many LR pixels of the picture each call finished.
 
     Returns:
-        (scale H, scale W, C').
+        (scale H, scale W, C).
     """
-    sr: np.ndarray | None = None
-    height, width, _ = picture.shape
+    height, width, channels = picture.shape
+    sr = np.empty((scale * height, scale * width, channels), picture.dtype)
     for first in range(0, len(tiling.windows), tiling.batch):
         windows = tiling.windows[first : first + tiling.batch]
         padded = windows + windows[-1:] * (tiling.batch - len(windows))
         outputs = network(np.stack([picture[rows.read, columns.read] for rows, columns in padded]))
-        if sr is None:
-            sr = np.empty((scale * height, scale * width, outputs.shape[-1]), outputs.dtype)
         for (rows, columns), output in zip(windows, outputs, strict=False):
             sr[rows.place(scale), columns.place(scale)] = output[rows.keep(scale), columns.keep(scale)]
         on_pixels(sum((r.core_stop - r.core_start) * (c.core_stop - c.core_start) for r, c in windows))
-    if sr is None:
-        raise ValueError(f"a picture of {height}x{width} pixels has nothing to enlarge")
     return sr

@@ -32,7 +32,7 @@ class Options:
     Attributes:
         model: Name of released weights, a `.keras` file, or a run folder.
         tile: Side of a patch in LR pixels.
-        halo: Real neighbours read around it, in LR pixels; None for the default.
+        halo: Real neighbours read around it, in LR pixels.
         device: `auto`, `cpu` or `gpu`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
@@ -45,7 +45,7 @@ class Options:
 
     model: str = DEFAULT_MODEL
     tile: int = DEFAULT_TILE
-    halo: int | None = None
+    halo: int = DEFAULT_HALO
     device: str = "auto"
     precision: str = "auto"
     self_ensemble: bool = False
@@ -61,7 +61,7 @@ class Options:
                 raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(get_args(kind))}")
         if self.tile < 1:
             raise UsageError(f"tile is {self.tile}", "use 64 or so")
-        if self.halo is not None and self.halo < 0:
+        if self.halo < 0:
             raise UsageError(f"halo is {self.halo}", f"use 0 or more, such as {DEFAULT_HALO}")
         if self.seamless and self.halo == 0:
             raise UsageError("without a halo no edges meet", "leave --halo or --seamless out")

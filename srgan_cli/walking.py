@@ -10,7 +10,7 @@ ANY_FOLDERS = "**"
 
 
 def walk(
-    start: str, skip: Callable[[str], bool], on_error: Callable[[OSError], object] | None = None
+    start: str, skip: Callable[[str], bool], on_error: Callable[[OSError], object]
 ) -> Iterator[tuple[str, list[str]]]:
     """The folders below one, itself among them, with the names of their files; what links lead to comes last.
 
@@ -33,7 +33,7 @@ def walk(
             yield path, files
 
 
-def matches(pattern: str, on_error: Callable[[OSError], object] | None = None) -> Iterator[str]:
+def matches(pattern: str, on_error: Callable[[OSError], object]) -> Iterator[str]:
     """The paths that a pattern stands for; `**` is any number of folders that are not hidden.
 
     Args:

@@ -14,7 +14,7 @@ from conftest import ROOT
 from rich.text import Text
 
 from srgan_cli import console
-from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals, unless_stopped
+from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals
 from srgan_cli.console import progress, say, training_display
 from srgan_cli.options import TrainOptions
 from srgan_cli.runs import Record
@@ -81,17 +81,6 @@ def test_the_first_signal_is_noted_and_the_second_ctrl_c_ends_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-
-def test_work_goes_on_until_a_signal_and_ends_between_two_steps() -> None:
-    done: list[int] = []
-    stopped: list[int] = []
-    advance = unless_stopped(done.append, stopped)
-    advance(3)
-    stopped.append(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        advance(4)
-    assert done == [3]
 
 
 def test_a_closed_terminal_stops_unless_that_is_to_be_ignored(capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
-from srgan_cli.data import Pictures, choose_sampling, settle_sampling
+from srgan_cli.data import Pictures, settle_sampling
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.options import DataOptions
 from srgan_cli.picture import Picture, to_pixels
@@ -186,14 +186,15 @@ def test_a_locked_folder_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "scandir", locked)
     place = str(folder / "deep")
-    assert Pictures(str(folder), 0).unusable == {place: f"{place}: cannot be read (Permission denied)"}
+    for data in (str(folder), f"{folder}/**/*.png"):
+        assert Pictures(data, 0).unusable == {place: f"{place}: cannot be read (Permission denied)"}
 
 
 def test_unusable_pictures_are_named_once_and_left_out(folder: Path) -> None:
     choice = options(folder, hr_size=64)
     Image.new("RGB", (300, 63)).save(folder / "small.png")
     pictures = Pictures(choice.data, 10**6)
-    choose_sampling(pictures, 64)  # decodes and caches the small one too
+    assert pictures.usual_side >= 64  # decodes and caches the small one too
     data = Batches(pictures, choice)
     for step in range(20):
         assert data[step][1].shape == (3, 64, 64, 3)
@@ -300,7 +301,8 @@ def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> 
 
 @pytest.mark.parametrize(("hr_size", "sampling"), [(32, "crop"), (64, "resize")])
 def test_sampling_is_chosen_by_size(folder: Path, hr_size: int, sampling: str) -> None:
-    assert choose_sampling(Pictures(str(folder), 0), hr_size) == sampling
+    choice = options(folder, sampling=None, hr_size=hr_size)
+    assert settle_sampling(choice, Pictures(str(folder), 0), lambda _: None) == sampling
 
 
 def test_that_pictures_are_enlarged_is_said(tmp_path: Path, photo: np.ndarray) -> None:

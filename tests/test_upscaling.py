@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 import srgan_cli
-from srgan_cli import enlarging, images, tiling, upscaling
+from srgan_cli import enlarging, images, released, tiling, upscaling
 from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
@@ -215,9 +215,9 @@ def test_half_precision_gives_the_same_picture(model: str, photo: np.ndarray, pr
     assert np.abs(difference).max() <= 4
 
 
-@pytest.mark.parametrize(("halo", "expected"), [(None, srgan_cli.DEFAULT_HALO), (0, 0), (100, 40)])
+@pytest.mark.parametrize(("halo", "expected"), [(srgan_cli.DEFAULT_HALO, 12), (0, 0), (100, 40)])
 def test_no_halo_is_larger_than_what_the_network_sees(
-    small_generator: Generator, tmp_path: Path, halo: int | None, expected: int
+    small_generator: Generator, tmp_path: Path, halo: int, expected: int
 ) -> None:
     small_generator.save(tmp_path / "small.keras")
     mixed = Upscaler(Options(str(tmp_path / "small.keras"), halo=halo, strength=0.5, device="cpu"))
@@ -354,6 +354,16 @@ def test_away_from_its_edges_a_seamless_texture_is_any_picture(
         monkeypatch.setattr(each.colour, "run_network", lambda lr: lr.repeat(4, axis=1).repeat(4, axis=2))
         results.append(each.upscale(Picture(photo[:20, :24]), size=Size(scale=5)).colour.astype(int))
     assert np.abs(results[0] - results[1])[10:-10, 10:-10].max() <= 1
+
+
+def test_what_other_packages_call_weights_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "site-packages"
+    for name in ("weights/yolo.keras", "srgan_cli/weights/srresnet.keras"):
+        (installed / name).parent.mkdir(parents=True)
+        (installed / name).touch()
+    monkeypatch.setattr(released, "__file__", str(installed / "srgan_cli/released.py"))
+    assert released.released() == {"srresnet": installed / "srgan_cli/weights/srresnet.keras"}
+    assert find_lpips() is None
 
 
 def test_a_run_folder_and_a_file_are_models(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:

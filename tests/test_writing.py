@@ -141,13 +141,18 @@ def test_one_that_takes_long_does_not_hold_the_others_up(events: Events, jobs: l
 def test_what_is_computed_when_it_is_stopped_is_written_and_told(
     events: Events, jobs: list[Job], computed: int
 ) -> None:
-    def stop(count: int) -> None:
-        """In the midst of the second picture, or behind the last of it."""
-        if events.log[-1:] == [("computed", WIDTHS[1])] and count == (4 * WIDTHS[1] if computed == 1 else 0):
-            threading.Timer(0.3, events.may_write.set).start()
-            raise KeyboardInterrupt
+    counts: list[int] = []
 
-    outcomes = run_jobs(events.network, jobs, stop)
+    def stop() -> bool:
+        """In the midst of the second picture, or behind the last of it."""
+        is_there = events.log[-1:] == [("computed", WIDTHS[1])] and counts[-1] == (
+            4 * WIDTHS[1] if computed == 1 else 0
+        )
+        if is_there:
+            threading.Timer(0.3, events.may_write.set).start()
+        return is_there
+
+    outcomes = run_jobs(events.network, jobs, counts.append, stop)
     done = [next(outcomes) for _ in range(computed)]
     with pytest.raises(KeyboardInterrupt):
         next(outcomes)
