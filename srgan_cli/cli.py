@@ -250,6 +250,7 @@ def evaluate(
     json: Annotated[Path | None, _path_option(help="Write the scores to this file; - for stdout.")] = None,
     csv: Annotated[Path | None, _path_option(help="Write them as a table, a line for each picture and model.")] = None,
     report: Annotated[Path | None, _path_option(help="Write a page of scores and pictures to this .html file.")] = None,
+    back_projection: Annotated[bool, typer.Option(help="Add what SR lacks of LR to it, as upscale does.")] = True,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "float32",
     debug: DebugOption = False,
@@ -275,10 +276,12 @@ def evaluate(
             from srgan_cli.scorebook import Scorebook
             from srgan_cli.upscaling import Options
 
-            models = evaluation.load_models([Options(m, device=device, precision=precision) for m in model], pairs)
+            chosen = partial(Options, device=device, precision=precision, back_projection=back_projection)
+            models = evaluation.load_models([chosen(name) for name in dict.fromkeys(model)], pairs)
             distance = Lpips(weights, device) if weights else None
         lr = evaluation.origin_of_lr(lr_data)
-        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *evaluation.computed_in(models))
+        computed = evaluation.computed_in(models)
+        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *computed)
         with Report(str(data), str(protocol), protocol.metrics) if report else nullcontext() as page:
             book = Scorebook(protocol, page, debug)
             with stop_signals() as stopped, console.progress(len(pairs)) as advance:

@@ -38,6 +38,7 @@ class Protocol:
         lpips: Whether that is measured, too.
         device: Where the models are computed, in Keras's words; None if all results were given.
         precision: In which they are; LPIPS is in float32.
+        back_projection: Whether what SR lacks of LR is added to it, but for models that learned to repair.
     """
 
     channel: Literal["y", "rgb"] = "y"
@@ -46,6 +47,7 @@ class Protocol:
     lpips: bool = True
     device: str | None = None
     precision: str | None = None
+    back_projection: bool | None = None
 
     @property
     def metrics(self) -> list[Metric]:
@@ -62,6 +64,7 @@ class Protocol:
             f" without a border of {self.border};{lpips}"
             " colour shift: of the reduced SR against LR, largest channel; means over pictures"
             + (f"; models computed on {self.device} in {self.precision}" if self.device else "")
+            + (", but for those that repair back-projected" if self.back_projection else "")
         )
 
 
@@ -121,10 +124,10 @@ class _Computed:
         return self.upscaler.upscale(lr)
 
 
-def computed_in(models: Mapping[str, Model]) -> tuple[str, str] | tuple[None, None]:
-    """Device and precision of the models that are run; None if there are none."""
+def computed_in(models: Mapping[str, Model]) -> tuple[str, str, bool] | tuple[()]:
+    """Device and precision of the models that are run, and whether they are back-projected; nothing without any."""
     upscalers = [model.upscaler for model in models.values() if isinstance(model, _Computed)]
-    return (upscalers[0].device, upscalers[0].precision) if upscalers else (None, None)
+    return next(((each.device, each.precision, each.options.back_projection) for each in upscalers), ())
 
 
 def _ready_made(folder: Path, pairs: Sequence[Pair]) -> Model | None:

@@ -10,7 +10,7 @@ import math
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from srgan_cli.device import computing_in, is_out_of_memory
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.losses import Loss, ReplicaLoss
+from srgan_cli.options import Degradation
 
 UPSAMPLINGS = int(math.log2(SCALE))
 BATCH_NORM_MOMENTUM = 0.8
@@ -35,15 +36,18 @@ class GeneratorConfig:
     Attributes:
         filters: Channels of the residual blocks.
         residual_blocks: Number of residual blocks.
+        degradation: What LR it was trained on.
     """
 
     filters: int = 64
     residual_blocks: int = 16
+    degradation: Degradation = "bicubic"
 
     def __post_init__(self) -> None:
         """Refuse values that no generator can have (a damaged or hostile file may hold any)."""
         for name, value in asdict(self).items():
-            if not (isinstance(value, int) and 1 <= value <= 1024):
+            possible = get_args(Degradation) if name == "degradation" else range(1, 1025)
+            if isinstance(value, bool) or value not in possible:
                 raise SrganError(f"a generator cannot have {name}={value!r}")
 
     @property
@@ -113,7 +117,8 @@ class Generator(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Generator":
         """What `get_config` tells of; `keras.saving.load_model` calls it."""
-        return cls(GeneratorConfig(**{name: config[name] for name in asdict(GeneratorConfig())}), name=config["name"])
+        known = {"degradation": "bicubic", **config}  # which early files do not say
+        return cls(GeneratorConfig(**{name: known[name] for name in asdict(GeneratorConfig())}), name=config["name"])
 
 
 def build_discriminator() -> keras.Model:

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from srgan_cli.errors import SrganError
 from srgan_cli.metadata import Metadata
+from srgan_cli.tones import WHOLE, Tones
 
 NOTHING_SAID = Metadata()
 IN_8_BITS = np.rint(np.arange(2**16) / 257).astype(np.uint8)  # by its 16 bits
@@ -85,20 +86,13 @@ def to_16_bits(picture: Picture) -> Picture:
     return map_planes(picture, lambda pixels: pixels.astype(np.uint16) * np.uint16(257))
 
 
-def used_range(pixels: np.ndarray) -> float:
-    """The part of their range that pixels use, in whole bits: 4095/65535 for a 12-bit scan; always 1 with 8 bits."""
-    if pixels.dtype == np.uint8:
-        return 1.0
-    return (2 ** max(1, int(pixels.max()).bit_length()) - 1) / np.iinfo(pixels.dtype).max
+def to_tensor(pixels: np.ndarray, tones: Tones = WHOLE) -> np.ndarray:
+    """uint8 or uint16 pixels -> float32, same shape: [-1, 1] is from one end of the tones to the other."""
+    low, high = tones.ends(pixels.dtype)
+    return (pixels - np.float32(low)) / np.float32((high - low) / 2) - np.float32(1)
 
 
-def to_tensor(pixels: np.ndarray, used: float = 1.0) -> np.ndarray:
-    """uint8 or uint16 pixels -> float32, same shape: [-1, 1] is the used part of their range."""
-    half_range = used * np.iinfo(pixels.dtype).max / 2
-    return (pixels / np.float32(half_range) - np.float32(1)).astype(np.float32, copy=False)
-
-
-def to_pixels(tensor: np.ndarray, dtype: DTypeLike = np.uint8, used: float = 1.0) -> np.ndarray:
-    """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the used part of their range, rounded."""
-    half_range = used * np.iinfo(dtype).max / 2
-    return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * half_range).astype(dtype)
+def to_pixels(tensor: np.ndarray, dtype: DTypeLike = np.uint8, tones: Tones = WHOLE) -> np.ndarray:
+    """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the tones, rounded."""
+    low, high = tones.ends(np.dtype(dtype))
+    return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * ((high - low) / 2) + low).astype(dtype)

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from srgan_cli.batches import Batches, Prefetcher
 from srgan_cli.data import Pictures, settle_sampling
@@ -66,12 +65,11 @@ class Session:
         self.discriminator = build_discriminator()
         start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
         if start:
-            settings = asdict(start.settings)
-            self._name_unused(options, settings)
-            options = replace(options, **settings)
+            self._name_unused(options, start.settings)
+            options = replace(options, filters=start.settings.filters, residual_blocks=start.settings.residual_blocks)
         self.options = options
         with computing_in(options.generator_precision or options.precision):
-            self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks))
+            self.generator = Generator(GeneratorConfig(options.filters, options.residual_blocks, options.degradation))
         if start:
             self.generator.set_weights(start.get_weights())
         self._start_discriminator()
@@ -84,10 +82,10 @@ class Session:
             Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES))
         )
 
-    def _name_unused(self, options: TrainOptions, settings: dict[str, Any]) -> None:
+    def _name_unused(self, options: TrainOptions, settings: GeneratorConfig) -> None:
         """Say which sizes were asked for that a generator to start from does not have."""
-        for name, has in settings.items():
-            asked = getattr(options, name)
+        for name in ("filters", "residual_blocks"):
+            asked, has = getattr(options, name), getattr(settings, name)
             if asked not in (has, TrainOptions.__dataclass_fields__[name].default):
                 self.listener.line(f"{flag(name)} {asked} is not used: the generator to start from has {has}")
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from srgan_cli.tones import Tones
+
 
 def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
     """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
@@ -18,7 +20,7 @@ def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
     return np.clip(alpha_sr, least, most)
 
 
-def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, used: float) -> None:
+def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, tones: Tones) -> None:
     """Make an enlarged picture black or white, channel by channel, where its original is so for a pixel around.
 
     Shops refuse a background that is almost white.
@@ -26,12 +28,12 @@ def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, used: float) -> None:
     Args:
         sr: (k H, k W, C) uint8 or uint16; changed in place.
         lr: (H, W, C), the same dtype.
-        used: The part of the range that ends in white; see `picture.used_range`.
+        tones: What of the range is black and white.
     """
     from scipy import ndimage
 
     height, width, channels = lr.shape
     blocks = sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)
-    for extreme in (0, round(used * np.iinfo(lr.dtype).max)):
+    for extreme in tones.ends(lr.dtype):
         solid = ndimage.minimum_filter(lr == extreme, size=(3, 3, 1), mode="nearest")
         np.copyto(blocks, sr.dtype.type(extreme), where=solid[:, None, :, None])

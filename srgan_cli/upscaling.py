@@ -17,10 +17,11 @@ from srgan_cli.errors import UsageError
 from srgan_cli.inference import Network
 from srgan_cli.model import load_generator
 from srgan_cli.options import AnyDevice, AnyPrecision
-from srgan_cli.picture import Picture, map_planes, to_16_bits, used_range
+from srgan_cli.picture import Picture, map_planes, to_16_bits
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_size
 from srgan_cli.solid import keep_black_and_white, keep_solid
+from srgan_cli.tones import WHOLE, Tones, tones_of
 
 PIXEL_MODEL = "srresnet"
 
@@ -38,6 +39,7 @@ class Options:
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
         seamless: Whether the picture is a texture whose opposite edges meet.
         strength: 0 to 1: the model's share in the result; the rest is that of `srresnet`, which pixels alone taught.
+        back_projection: Whether to add what the result lacks of the picture, unless the model learned to repair.
 
     Raises:
         UsageError: They make no sense.
@@ -51,6 +53,7 @@ class Options:
     self_ensemble: bool = False
     seamless: bool = False
     strength: float = 1.0
+    back_projection: bool = True
 
     def __post_init__(self) -> None:
         """Check what the command line has not."""
@@ -71,6 +74,7 @@ class Upscaler:
     """A generator, ready to enlarge any number of pictures.
 
     Attributes:
+        options: As given.
         device: In Keras's words, such as `gpu:0`.
         precision: `float32`, `bfloat16` or `float16`.
         colour: Enlarges colours.
@@ -80,7 +84,7 @@ class Upscaler:
     """
 
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
-        self._options, self._say = options, say
+        self.options, self._say = options, say
         self.device = choose_device(options.device)
         self.precision = choose_precision(options.precision, self.device)
         self._shares = _shares(options)
@@ -94,8 +98,8 @@ class Upscaler:
         return self.colour if self._shares == shares else self._enlarger(shares)
 
     def _enlarger(self, shares: dict[Path, float]) -> Enlarger:
-        options = self._options
-        rest = (self.device, self.precision, options.self_ensemble, self._say)
+        options = self.options
+        rest = (self.device, self.precision, options.self_ensemble, options.back_projection, self._say)
         with keras.device(self.device):
             networks = [(share, Network(load_generator(path), *rest)) for path, share in shares.items()]
         return Enlarger(networks, options.tile, options.halo, self._say)
@@ -120,33 +124,31 @@ class Upscaler:
         wanted, passes = size.of(*lr_size), size.passes(*lr_size)
         around = _wrapped(picture, self._edge)
         picture = _inside(replace(around, colour=bleed(around)), self._edge)
-        used = used_range(picture.colour)  # of the whole, so that all windows agree
+        tones = tones_of(picture.colour)  # of the whole, so that all windows agree
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
-            return self._pass(picture, used, on_pixels)
+            return self._pass(picture, tones, on_pixels)
         dtype, picture = picture.colour.dtype, to_16_bits(picture)
         for given in passes[1:]:
-            picture = self._reduced(self._pass(picture, used, on_pixels), given, np.dtype(np.uint16), used)
-        return self._reduced(self._pass(picture, used, on_pixels), wanted, dtype, used)
+            picture = self._reduced(self._pass(picture, tones, on_pixels), given, np.dtype(np.uint16), tones)
+        return self._reduced(self._pass(picture, tones, on_pixels), wanted, dtype, tones)
 
-    def _pass(self, picture: Picture, used: float, on_pixels: Callable[[int], None]) -> Picture:
-        """The picture, four times as large.
-
-        The network is shown the used part of the colours' range as the whole: it was trained on 256 levels, of which a
-        12-bit scan in 16 bits would take up 16.
-        """
+    def _pass(self, picture: Picture, tones: Tones, on_pixels: Callable[[int], None]) -> Picture:
+        """The picture, four times as large."""
         picture = _wrapped(picture, self._edge)
-        colour = self.colour.enlarge(picture.colour, used, on_pixels)
-        keep_black_and_white(colour, picture.colour, used)
+        shown = tones.cut(picture.colour)
+        colour = self.colour.enlarge(shown, tones, on_pixels)
+        keep_black_and_white(colour, shown, tones)
+        tones.put_back(colour, picture.colour)
         alpha = picture.alpha
         if alpha is not None:
-            alpha = keep_solid(self.alpha.enlarge(alpha, 1.0, on_pixels), alpha)
+            alpha = keep_solid(self.alpha.enlarge(alpha, WHOLE, on_pixels), alpha)
         return _inside(replace(picture, colour=colour, alpha=alpha), SCALE * self._edge)
 
-    def _reduced(self, sr: Picture, size: tuple[int, int], dtype: np.dtype[Any], used: float) -> Picture:
+    def _reduced(self, sr: Picture, size: tuple[int, int], dtype: np.dtype[Any], tones: Tones) -> Picture:
         margin = SCALE * self._edge
         result = to_size(_wrapped(sr, margin), *size, dtype, margin)
-        # The reduction swings beyond white, which is where the used bits end.
-        np.minimum(result.colour, dtype.type(used * np.iinfo(dtype).max), out=result.colour)
+        if dtype == np.uint16:  # the reduction swings beyond white
+            np.minimum(result.colour, np.uint16(tones.white), out=result.colour)
         return result
 
 

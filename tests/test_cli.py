@@ -473,11 +473,13 @@ def test_eval_prints_what_the_terminal_has_letters_for(tmp_path: Path, pair: tup
 
 def test_every_option_of_eval_arrives(pair: tuple[Path, Path], model: Path) -> None:
     how = "--channel=rgb", "--border=1", "--no-lpips", "--precision=bfloat16", "--device=cpu", "--json=-"
-    code, stdout, stderr = in_process("eval", "--data", pair[0], "--lr-data", pair[1], "--model", model, *how)
+    others = "--model", model, "--no-back-projection"
+    code, stdout, stderr = in_process("eval", "--data", pair[0], "--lr-data", pair[1], *others, *how)
     assert code == 0, stderr
     protocol = json.loads(stdout)["protocol"]
     assert (protocol["channel"], protocol["border"], protocol["lpips"]) == ("rgb", 1, False)
     assert (protocol["device"], protocol["precision"]) == ("cpu:0", "bfloat16")
+    assert (protocol["back_projection"], "back-projected" in protocol["text"]) == (False, False)
 
 
 def test_eval_writes_json_csv_and_a_page(tmp_path: Path, pair: tuple[Path, Path]) -> None:

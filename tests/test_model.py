@@ -152,11 +152,12 @@ def test_saved_generator_loads_bit_for_bit(small_generator: Generator, tmp_path:
 
 
 def rewrite_config(path: Path, **changes: object) -> None:
-    """Change entries in the configuration inside a `.keras` file."""
+    """Change entries in the configuration inside a `.keras` file, or take them out (None)."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(members["config.json"])
-    config["config"].update(changes)
+    entries = {**config["config"], **changes}
+    config["config"] = {name: value for name, value in entries.items() if value is not None}
     members["config.json"] = json.dumps(config).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
@@ -164,7 +165,15 @@ def rewrite_config(path: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"filters": 10**9}, {"filters": "64"}, {"residual_blocks": -1}, {"residual_blocks": 3}, {"filters": 4}]
+    "changes",
+    [
+        {"filters": 10**9},
+        {"filters": "64"},
+        {"residual_blocks": -1},
+        {"residual_blocks": 3},
+        {"filters": 4},
+        {"degradation": "rain"},
+    ],
 )
 def test_weights_with_a_false_configuration_are_refused(
     small_generator: Generator, tmp_path: Path, changes: dict[str, object]
@@ -173,6 +182,13 @@ def test_weights_with_a_false_configuration_are_refused(
     rewrite_config(tmp_path / "g.keras", **changes)
     with pytest.raises(SrganError, match=r"g\.keras: not the weights of a generator"):
         load_generator(tmp_path / "g.keras")
+
+
+def test_weights_tell_what_they_were_trained_on(tmp_path: Path) -> None:
+    Generator(GeneratorConfig(8, 1, "photo")).save(tmp_path / "g.keras")
+    assert load_generator(tmp_path / "g.keras").settings.degradation == "photo"
+    rewrite_config(tmp_path / "g.keras", degradation=None)
+    assert load_generator(tmp_path / "g.keras").settings.degradation == "bicubic"
 
 
 def test_loading_runs_no_code_of_the_file(small_generator: Generator, tmp_path: Path) -> None:

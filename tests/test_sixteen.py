@@ -188,11 +188,33 @@ def test_what_8_bits_hold_is_enlarged_alike_in_16(photo: np.ndarray) -> None:
     np.testing.assert_allclose(sixteen, upscaler.upscale(Picture(photo[:48, :48])).colour, atol=1)
 
 
+@pytest.mark.parametrize("model", released())
+@pytest.mark.parametrize("black", [0, 33_000, 64_000])
+def test_a_narrow_range_is_enlarged_like_any(photo: np.ndarray, model: str, black: int) -> None:
+    """As of tissue in a scan, in the precision that a CPU has: 511 codes."""
+    upscaler = upscaler_of(model, "bfloat16")
+    tissue = photo[:48, :48].astype(np.uint16) * 2
+    shown = upscaler.upscale(Picture(tissue)).colour.astype(int)
+    scan = upscaler.upscale(Picture(tissue + np.uint16(black))).colour
+    assert np.abs(scan - (shown + black)).mean() < 3
+
+
+def test_a_hot_pixel_spoils_nothing_around_it(photo: np.ndarray) -> None:
+    upscaler, scan = upscaler_of(), photo[:48, :48, :1].astype(np.uint16) + np.uint16(1000)
+    expected = upscaler.upscale(Picture(scan)).colour.astype(int)
+    scan[20, 30] = 65535
+    difference = np.abs(upscaler.upscale(Picture(scan)).colour - expected)
+    assert (difference[80:84, 120:124] > 64_000).all()
+    difference[76:88, 116:128] = 0
+    assert difference.max() < 64
+    assert difference[:60].max() <= 1
+
+
 def test_windows_of_a_scan_agree(photo: np.ndarray) -> None:
     """Some of them are much darker than the others."""
     scan = photo[:48].astype(np.uint16) * 4
     scan[:, :120] //= 16
-    upscaler = Upscaler(Options(precision="float32", tile=192, halo=40))
+    upscaler = Upscaler(Options(precision="float32", tile=192, halo=52))
     sr = upscaler.upscale(Picture(scan)).colour
     upscaler.colour.tile, upscaler.colour._window_budget = 64, 1
     np.testing.assert_allclose(upscaler.upscale(Picture(scan)).colour, sr, atol=1)

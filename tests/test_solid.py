@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from srgan_cli.solid import keep_black_and_white, keep_solid
+from srgan_cli.tones import WHOLE, Tones
 
 
 def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
@@ -27,13 +28,15 @@ def test_what_is_solid_stays_exactly_so() -> None:
     assert (kept[:, 20:] == 255).all()
 
 
-@pytest.mark.parametrize(("dtype", "used"), [(np.uint8, 1.0), (np.uint16, 1.0), (np.uint16, 4095 / 65535)])
-def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, used: float) -> None:
-    white = round(used * np.iinfo(dtype).max)
+@pytest.mark.parametrize(
+    ("dtype", "tones"), [(np.uint8, WHOLE), (np.uint16, WHOLE), (np.uint16, Tones(high=4095, white=4095))]
+)
+def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, tones: Tones) -> None:
+    white = tones.ends(np.dtype(dtype))[1]
     lr = np.full((5, 9, 3), white, dtype)
     lr[:, 4:], lr[..., 1] = 0, 77
     sr = np.full((20, 36, 3), 50, dtype)
-    keep_black_and_white(sr, lr, used)
+    keep_black_and_white(sr, lr, tones)
     for channel in (0, 2):
         assert (sr[:, :12, channel] == white).all()
         assert (sr[:, 12:20, channel] == 50).all()
@@ -45,6 +48,6 @@ def test_a_pixel_that_differs_spoils_all_around_it() -> None:
     lr = np.full((5, 5, 1), 255, np.uint8)
     lr[2, 2] = 254
     sr = np.full((20, 20, 1), 250, np.uint8)
-    keep_black_and_white(sr, lr, 1.0)
+    keep_black_and_white(sr, lr, WHOLE)
     assert (sr == 250).sum() == 12 * 12
     assert (sr[4:16, 4:16] == 250).all()

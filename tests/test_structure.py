@@ -15,6 +15,7 @@ LAYERS = (
     | {"alpha", "finish", "charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {
         "solid",
+        "tones",
         "sources",
         "naming",
         "results",

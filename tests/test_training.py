@@ -214,8 +214,12 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
     more = replace(options, start=str(tmp_path / "first"), learning_rate=0.0)
     _, lines = run(replace(more, filters=24), tmp_path / "more", after(2))
     assert "--filters 24 is not used: the generator to start from has 8" in lines
-    _, lines = run(more, tmp_path / "more")
+    _, lines = run(replace(more, degradation="photo"), tmp_path / "more")
     assert not any("is not used" in line for line in lines)
+    degradations = (
+        load_generator(tmp_path / name / "generator.keras").settings.degradation for name in ("first", "more")
+    )
+    assert [*degradations] == ["bicubic", "photo"]
     assert f"the discriminator starts from {tmp_path / 'first' / 'discriminator.keras'}" in lines
     for before, after_it in zip(discriminator_of(tmp_path / "first"), discriminator_of(tmp_path / "more"), strict=True):
         if before.ndim > 1:  # the batch norms' statistics go on
