@@ -38,7 +38,7 @@ class Protocol:
         lpips: Whether that is measured, too.
         device: Where the models are computed, in Keras's words; None if all results were given.
         precision: In which they are; LPIPS is in float32.
-        back_projection: Whether what SR lacks of LR is added to it, but for models that learned to repair.
+        back_projection: Whether what SR lacks of LR is added to it; see `inference.Network`.
     """
 
     channel: Literal["y", "rgb"] = "y"
@@ -64,7 +64,7 @@ class Protocol:
             f" without a border of {self.border};{lpips}"
             " colour shift: of the reduced SR against LR, largest channel; means over pictures"
             + (f"; models computed on {self.device} in {self.precision}" if self.device else "")
-            + (", but for those that repair back-projected" if self.back_projection else "")
+            + (", back-projected" if self.back_projection else "")
         )
 
 

@@ -15,7 +15,10 @@ from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
 
 BLACK = -0.99  # as good as 0 of 255
-BACK_PROJECTIONS = 3  # times; once leaves a quarter of what thin lines lack
+BACK_PROJECTIONS = {  # by what LR was in training: how often, and the side in LR pixels of what is right on the mean
+    "bicubic": (3, 1),  # once leaves a quarter of what thin lines lack
+    "photo": (1, 9),  # colours; in single pixels it lacks the damage
+}
 BICUBIC_REACH = 2  # LR pixels, of a reduction and of an enlargement
 
 
@@ -28,7 +31,8 @@ class Network:
         precision: `float32`, `bfloat16` or `float16`.
         self_ensemble: Give the mean over the eight flips and quarter turns of the input (Timofte et al. 2016, "Seven
             ways to improve example-based single image super resolution", section 3.5).
-        back_projection: Add what SR lacks of LR, but for a generator that learned to repair: what it lacks is damage.
+        back_projection: Add what SR lacks of LR. A generator that learned to repair lacks damage, too, so of its SR
+            only the mean of areas is made right.
         say: Told when something had to be computed again.
 
     Attributes:
@@ -46,10 +50,8 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
-        repairs = generator.settings.degradation != "bicubic"
-        self._back_projections = BACK_PROJECTIONS if back_projection and not repairs else 0
-        reach = 2 * BICUBIC_REACH * self._back_projections
-        self.receptive_radius = generator.settings.receptive_radius + reach
+        times, side = self._projection = BACK_PROJECTIONS[generator.settings.degradation] if back_projection else (0, 1)
+        self.receptive_radius = generator.settings.receptive_radius + times * (2 * BICUBIC_REACH + side // 2)
         with keras.device(device):
             self._fused = FusedGenerator(generator, precision)
 
@@ -61,7 +63,7 @@ class Network:
         """
         sr = _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
         with networks_errors(), keras.device(self.device):
-            return back_project(sr, lr, self._back_projections)
+            return back_project(sr, lr, *self._projection)
 
     def _run(self, lr: np.ndarray) -> np.ndarray:
         with networks_errors(), keras.device(self.device):
@@ -91,12 +93,17 @@ def blend(networks: Sequence[tuple[float, Network]]) -> Callable[[np.ndarray], n
     return lambda lr: np.sum([np.float32(share) * network(lr) for share, network in networks], axis=0)
 
 
-def back_project(sr: np.ndarray, lr: np.ndarray, times: int) -> np.ndarray:
-    """SR with what its bicubic reduction lacks of LR, enlarged bicubically, added so many times.
+def back_project(sr: np.ndarray, lr: np.ndarray, times: int, side: int = 1) -> np.ndarray:
+    """SR with what its bicubic reduction lacks of LR, enlarged bicubically, added.
 
-    (B, 4 H, 4 W, C) and (B, H, W, C), float32 in [-1, 1]. After Irani and Peleg, "Improving resolution by image
-    registration", 1991, section 4. A network sees patterns of single pixels (thin lines, dithering) too seldom to give
-    them their colour.
+    After Irani and Peleg, "Improving resolution by image registration", 1991, section 4. A network sees patterns of
+    single pixels (thin lines, dithering) too seldom to give them their colour.
+
+    Args:
+        sr: (B, 4 H, 4 W, C), float32 in [-1, 1].
+        lr: (B, H, W, C), likewise.
+        times: How often; each time less is lacking.
+        side: What is added is the mean over squares of so many LR pixels, an odd number.
     """
 
     def resize(pictures: Any, like: np.ndarray) -> Any:
@@ -104,7 +111,8 @@ def back_project(sr: np.ndarray, lr: np.ndarray, times: int) -> np.ndarray:
         return ops.image.resize(pictures, size, "bicubic", antialias=True, data_format="channels_last")
 
     for _ in range(times):
-        sr = ops.clip(sr + resize(lr - resize(sr, lr), sr), -1, 1)
+        lacking = ops.average_pool(lr - resize(sr, lr), side, 1, "same", data_format="channels_last")
+        sr = ops.clip(sr + resize(lacking, sr), -1, 1)
     return ops.convert_to_numpy(sr)
 
 

@@ -39,7 +39,7 @@ class Options:
         self_ensemble: Whether to take the mean over flips and quarter turns, which takes eight times as long.
         seamless: Whether the picture is a texture whose opposite edges meet.
         strength: 0 to 1: the model's share in the result; the rest is that of `srresnet`, which pixels alone taught.
-        back_projection: Whether to add what the result lacks of the picture, unless the model learned to repair.
+        back_projection: Whether to add what the result lacks of the picture; see `inference.Network`.
 
     Raises:
         UsageError: They make no sense.
