@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from srgan_cli.picture import Picture
 from srgan_cli.tones import Tones
+
+ROWS = 32  # of LR, limited at once, since floats take much memory
 
 
 def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
@@ -10,14 +13,45 @@ def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
 
     So what is opaque or transparent in the picture stays exactly that.
     """
+    return np.clip(alpha_sr, *_extremes(alpha_lr, slice(None), alpha_sr.shape[0] // alpha_lr.shape[0]))
+
+
+def keep_seen(sr: Picture, lr: Picture) -> None:
+    """Keep what is seen, on black and on white, between the least and the most around it, where transparency changes.
+
+    Colours and transparency are enlarged apart. Where both change, as between a white card and its black shadow, their
+    edges may lie a pixel apart, and the shadow's colour be seen without its transparency.
+
+    Args:
+        sr: Enlarged; its colours are changed in place.
+        lr: What it was enlarged from; both have alpha.
+    """
+    assert sr.alpha is not None
+    assert lr.alpha is not None
+    scale, full = len(sr.alpha) // len(lr.alpha), np.float32(np.iinfo(lr.alpha.dtype).max)
+    for start in range(0, len(lr.alpha), ROWS):
+        around = slice(max(0, start - 1), start + ROWS + 1)
+        inside = slice(start - around.start, start - around.start + ROWS)
+        band = slice(scale * start, scale * (start + ROWS))
+        colour, opacity, opacity_lr = sr.colour[band], sr.alpha[band] / full, lr.alpha[around] / full
+        on_black, on_black_lr = colour * opacity, lr.colour[around] * opacity_lr
+        for behind in (0, full):
+            least, most = _extremes(on_black_lr + (1 - opacity_lr) * behind, inside, scale)
+            on_black = np.clip(on_black, least - (1 - opacity) * behind, most - (1 - opacity) * behind)
+        limited = np.rint(on_black / np.maximum(opacity, 1 / full)).clip(0, full).astype(colour.dtype)
+        lowest, highest = _extremes(opacity_lr, inside, scale)
+        np.copyto(colour, limited, where=(lowest < highest) & (opacity > 0))
+
+
+def _extremes(plane: np.ndarray, rows: slice, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of the 3x3 neighbours of these rows of (H, W, C), each `scale` x `scale` times."""
     from scipy import ndimage
 
-    scale = alpha_sr.shape[0] // alpha_lr.shape[0]
     least, most = (
-        extreme(alpha_lr, size=(3, 3, 1), mode="nearest").repeat(scale, axis=0).repeat(scale, axis=1)
+        extreme(plane, size=(3, 3, 1), mode="nearest")[rows].repeat(scale, axis=0).repeat(scale, axis=1)
         for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
     )
-    return np.clip(alpha_sr, least, most)
+    return least, most
 
 
 def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, tones: Tones) -> None:

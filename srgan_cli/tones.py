@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 RARE = 1e-3  # of the pixels, at either end: hot pixels, implants
-MOST_BITS_FOR_RARE = 2  # that others may lose on their account
+WORTH = 3  # bits; where less is spared, a picture is enlarged just as in 8 bits
 ROWS = 256  # counted at once, since counting takes 8 bytes a number
 
 
@@ -51,19 +51,26 @@ WHOLE = Tones()
 
 
 def tones_of(pixels: np.ndarray) -> Tones:
-    """Those of a picture, (H, W, C) uint8 or uint16: as many whole bits as its codes need, which lie in their middle.
+    """Those of a picture, (H, W, C) uint8 or uint16: the whole bits that its codes take.
 
-    If it is for a few pixels that three bits more are needed, or several, these are not counted.
+    Where that spares at least three, they are not counted from zero, but are those that its codes differ in; and in
+    the same way a few pixels at either end may be left out.
     """
     if pixels.dtype != np.uint16:
         return WHOLE
     bands = (pixels[row : row + ROWS].ravel() for row in range(0, len(pixels), ROWS))
     below = np.cumsum(sum(np.bincount(band, minlength=2**16) for band in bands))
-    least, most = (int(code) for code in np.searchsorted(below, (1, pixels.size)))
-    usual = [int(code) for code in np.searchsorted(below, (RARE * pixels.size, (1 - RARE) * pixels.size))]
-    white = 2 ** max(1, most.bit_length()) - 1
-    if (most - least).bit_length() - (usual[1] - usual[0]).bit_length() > MOST_BITS_FOR_RARE:
-        least, most = usual
-    extent = 2 ** max(1, (most - least).bit_length()) - 1
-    low = min(max(0, (least + most - extent) // 2), white - extent)
-    return Tones(low, low + extent, white)
+    shares = (1, pixels.size), (RARE * pixels.size, (1 - RARE) * pixels.size)
+    white = 2 ** _bits(int(np.searchsorted(below, pixels.size))) - 1
+    low, high = 0, white
+    for share in shares:
+        least, most = (int(code) for code in np.searchsorted(below, share))
+        if _bits(high - low) - _bits(most - least) >= WORTH:
+            extent = 2 ** _bits(most - least) - 1
+            low = min(max(0, (least + most - extent) // 2), white - extent)
+            high = low + extent
+    return Tones(low, high, white)
+
+
+def _bits(code: int) -> int:
+    return max(1, code.bit_length())

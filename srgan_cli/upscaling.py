@@ -20,7 +20,7 @@ from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.picture import Picture, map_planes, to_16_bits
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_size
-from srgan_cli.solid import keep_black_and_white, keep_solid
+from srgan_cli.solid import keep_black_and_white, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones, tones_of
 
 PIXEL_MODEL = "srresnet"
@@ -139,10 +139,11 @@ class Upscaler:
         colour = self.colour.enlarge(shown, tones, on_pixels)
         keep_black_and_white(colour, shown, tones)
         tones.put_back(colour, picture.colour)
-        alpha = picture.alpha
-        if alpha is not None:
-            alpha = keep_solid(self.alpha.enlarge(alpha, WHOLE, on_pixels), alpha)
-        return _inside(replace(picture, colour=colour, alpha=alpha), SCALE * self._edge)
+        sr = replace(picture, colour=colour)
+        if picture.alpha is not None:
+            sr = replace(sr, alpha=keep_solid(self.alpha.enlarge(picture.alpha, WHOLE, on_pixels), picture.alpha))
+            keep_seen(sr, picture)
+        return _inside(sr, SCALE * self._edge)
 
     def _reduced(self, sr: Picture, size: tuple[int, int], dtype: np.dtype[Any], tones: Tones) -> Picture:
         margin = SCALE * self._edge

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srgan_cli.solid import keep_black_and_white, keep_solid
+from srgan_cli.picture import Picture, map_planes
+from srgan_cli.solid import keep_black_and_white, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones
 
 
@@ -26,6 +27,23 @@ def test_what_is_solid_stays_exactly_so() -> None:
     assert (kept[:, :12] == 0).all()
     assert (kept[:, 12:20] == 250).all()
     assert (kept[:, 20:] == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_seen_stays_between_what_is_seen_around(dtype: Any) -> None:
+    full = np.iinfo(dtype).max
+    colour, alpha = np.full((70, 4, 3), full, dtype), np.full((70, 4, 1), full, dtype)
+    colour[33:], alpha[33:] = 0, full // 3  # a white card, then its shadow, across what is limited at once
+    lr = Picture(colour, alpha)
+    sr = map_planes(lr, lambda plane: plane.repeat(4, axis=0).repeat(4, axis=1))
+    sr.colour[130:132] = 0  # the shadow's colour on the card
+    sr.colour[:8, :, 1] = 7  # where nothing changes anything may be
+    keep_seen(sr, lr)
+    darkest = full - full // 3
+    assert (np.abs(sr.colour[130:132].astype(int) - darkest) <= 1).all()
+    assert (sr.colour[:8, :, 1] == 7).all()
+    assert (sr.colour[8:130] == full).all()
+    assert (sr.colour[132:] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from srgan_cli.tones import WHOLE, Tones, tones_of
 
 
 def scan(*codes: int, others: int = 4000) -> np.ndarray:
-    """One column of pixels that have the least and the most of these codes, and all of them once, and many between."""
+    """A column of pixels: all of these codes once, and many from the first to the second."""
     between = np.linspace(codes[0], codes[1], others).astype(np.uint16)
     return np.concatenate([between, np.array(codes, np.uint16)])[:, None, None]
 
@@ -24,7 +24,7 @@ def scan(*codes: int, others: int = 4000) -> np.ndarray:
         ((65_500, 65_535), Tones(65_472, 65_535, 65_535)),
         ((1000, 1400, 65_535), Tones(944, 1455, 65_535)),
         ((30_000, 30_400, 7), Tones(29_944, 30_455, 32_767)),
-        ((1000, 1400, 2000), Tones(988, 2011, 2047)),
+        ((1000, 1400, 2000), Tones(0, 2047, 2047)),
         ((0, 4095, 65_535), Tones(0, 4095, 65_535)),
         ((0, 9000, 65_535), Tones(0, 65_535, 65_535)),
     ],

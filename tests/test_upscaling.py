@@ -553,6 +553,21 @@ def test_a_cut_out_logo_has_no_fringe(upscaler: Upscaler) -> None:
         assert np.abs(sr - truth).mean() < 0.6 * np.abs(naive - truth).mean()
 
 
+def test_a_shadow_is_not_seen_as_a_line_around_what_throws_it(upscaler: Upscaler) -> None:
+    colour = np.zeros((32, 32, 1), np.uint8)
+    colour[8:24, 8:24] = 255
+    inside = ndimage.gaussian_filter(colour[..., 0] / 255, 3)[..., None]
+    alpha = np.where(colour == 255, 255, np.rint(255 * inside)).astype(np.uint8)
+    lr = Picture(colour, alpha)
+    for white in ((0, 0, 0), (255, 255, 255)):
+        seen, seen_sr = (flatten(picture, white).colour[..., 0] for picture in (lr, upscaler.upscale(lr)))
+        least = ndimage.minimum_filter(seen, 3).repeat(4, axis=0).repeat(4, axis=1)
+        most = ndimage.maximum_filter(seen, 3).repeat(4, axis=0).repeat(4, axis=1)
+        changes = np.ptp([least, most], axis=0) > 0
+        assert (seen_sr.astype(int) >= least.astype(int) - 1)[changes].all()
+        assert (seen_sr.astype(int) <= most.astype(int) + 1)[changes].all()
+
+
 @pytest.mark.parametrize("strength", [0.25, 1.0])
 def test_transparency_is_enlarged_by_srresnet(
     upscaler: Upscaler, small_generator: Generator, tmp_path: Path, strength: float
