@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from srgan_cli.metrics import Metric, Scores
     from srgan_cli.runs import Record
 
-UNSEEN = (OSError, SystemExit)  # what Rich raises when nobody reads what it writes
 FALLING = ("loss", "content")  # what a run that goes well shows
 HEALTHY = {
     "adversarial": (0.1, 5.0),
@@ -46,10 +45,24 @@ HEALTHY = {
 }
 
 
+class _Messages(Console):
+    """On stderr, which matters less than the work: if nobody reads it any more, nothing more is written there.
+
+    Rich would end the program, and close stdout, on which results may go.
+    """
+
+    def __init__(self, soft_wrap: bool = False) -> None:
+        super().__init__(stderr=True, soft_wrap=soft_wrap, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Be quiet from now on."""
+        self.quiet = True
+
+
 def say(message: str, style: str = "") -> None:
     """Print one line as it is: nothing in it is taken for markup or told to the terminal, cut or wrapped."""
     with suppress(OSError):  # as of a log on a full disk, for which no results need be lost
-        Console(stderr=True, soft_wrap=True, highlight=False).print(Text(_printable(message), style=style))
+        _Messages(soft_wrap=True).print(Text(_printable(message), style=style))
 
 
 def report(error: SrganError, debug: bool) -> None:
@@ -73,7 +86,7 @@ def progress(total: int, quiet: bool = False) -> Iterator[Callable[[int], None]]
     Yields:
         A function that moves the bar on by so many of `total`.
     """
-    console = Console(stderr=True, highlight=False)
+    console = _Messages()
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         yield partial(bar.advance, bar.add_task("", total=total))
@@ -88,7 +101,7 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
     Yields:
         A function that prints a line, and one that shows a report.
     """
-    console = Console(stderr=True, highlight=False)
+    console = _Messages()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, speed_estimate_period=600)
     tasks: dict[str, TaskID] = {}
@@ -96,7 +109,7 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
     live = _started(Live(bar, console=console)) if console.is_terminal else None
 
     def line(message: str) -> None:
-        with suppress(*UNSEEN):
+        with suppress(OSError):
             console.print(Text(_printable(message)), soft_wrap=True)
 
     def record(report: "Record") -> None:
@@ -105,7 +118,7 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
             return
         if report.stage not in tasks:
             tasks[report.stage] = bar.add_task(report.stage, total=options.steps_of(report.stage))
-        with suppress(*UNSEEN):
+        with suppress(OSError):
             bar.update(tasks[report.stage], completed=report.step)
             live.update(Group(bar, _losses(report)))
         if "psnr" in report.values:
@@ -115,7 +128,7 @@ def training_display(options: TrainOptions) -> Iterator[tuple[Callable[[str], No
         yield line, record
     finally:
         if live:
-            with suppress(*UNSEEN):
+            with suppress(OSError):
                 live.stop()
 
 
@@ -123,7 +136,7 @@ def _started(live: Live) -> Live | None:
     """The display, if anybody can see it."""
     try:
         live.start()
-    except UNSEEN:
+    except OSError:
         return None
     return live
 
@@ -162,4 +175,5 @@ def show_scores(
         for row, (model, *cells) in enumerate(zip(scores, *columns, strict=True)):
             numbers = (Text(text, style="bold" if best else "") for text, best in cells)
             table.add_row(Text("" if row else _printable(name)), Text(_printable(model)), *numbers)
-    Console(stderr=not on_stdout, highlight=False).print(table)
+    console = Console(highlight=False) if on_stdout else _Messages()
+    console.print(table)

@@ -142,6 +142,15 @@ def test_training_goes_on_when_nobody_sees_it(
             stderr.is_read = False
 
 
+def test_nobody_has_to_read_messages(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stderr", Leaving(terminal=True, is_read=False))
+    say("left out")
+    with progress(10) as advance:
+        advance(4)
+    os.write(1, b"a result")
+    assert capfd.readouterr().out == "a result"
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 def test_a_quiet_program_shows_no_bar(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
     monkeypatch.setattr(sys, "stderr", stderr := Leaving(terminal=True, is_read=True))

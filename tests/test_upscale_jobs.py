@@ -107,6 +107,19 @@ def test_a_reader_that_goes_away_is_not_a_traceback(form: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_that_nobody_reads_the_errors_stops_nothing(model: Path) -> None:
+    Path("in/a.png").write_bytes(b"")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [str(PROGRAM), "upscale", "in", "-o", "out/", "--model", str(model), "--json"]
+    with os.fdopen(writer, "wb") as nobody:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=nobody, check=False)
+    assert result.returncode == 1
+    errors = [json.loads(line)["error"] for line in result.stdout.splitlines()]
+    assert [error is None for error in errors] == [False, True]
+    assert [path.name for path in Path("out").iterdir()] == ["b.jpg"]
+
+
 def test_a_full_stdout_is_one_sentence() -> None:
     with Path("/dev/full").open("wb") as full:
         command = [str(PROGRAM), "upscale", "in", "--dry-run", "--quiet"]
