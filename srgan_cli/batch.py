@@ -237,7 +237,9 @@ def _write(job: Job, notes: dict[str, None], encode_to: Callable[[BinaryIO], tup
         encode_to: Writes it to a file; what the format cannot hold of what its file said, by name.
     """
     lost = _write_to_stdout(encode_to) if job.to_stdout else _write_file(job, encode_to)
-    left_out = [f"without {', '.join(lost)}, which the format cannot hold"] if lost else []
+    *first, last = lost or ("",)
+    names = f"{', '.join(first)} and {last}" if first else last
+    left_out = [f"without {names}, which the format cannot hold"] if lost else []
     return replace(job.expected, notes=(*job.expected.notes, *notes, *left_out))
 
 

@@ -22,6 +22,7 @@ LARGEST_TIFF = 2**32 - 2**20  # bytes; offsets have 32 bits, and the directory n
 STRIP_BYTES = 2**18
 TIFF_LEVEL = 5  # of zlib's 1 to 9, of which 6 is usual; see PNG's
 HALF_OF_THE_BITS = "8 of the 16 bits"
+DARK_BITS = 14  # or fewer of 16: what is white among them is dark grey in 8
 
 
 class EncodingError(SrganError):
@@ -60,7 +61,9 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         Exception: Whatever the encoders raise.
     """
     if pixels.dtype == np.uint16 and not kind.sixteen_bits:
-        return (HALF_OF_THE_BITS, *encode(to_8_bits(pixels), metadata, kind, file))
+        filled = int(pixels.max()).bit_length()
+        dark = f" (of which it fills {filled}, so it is dark)" if filled <= DARK_BITS else ""
+        return (HALF_OF_THE_BITS + dark, *encode(to_8_bits(pixels), metadata, kind, file))
     if kind.name == "GIF":
         return write_gif([(with_colours(pixels), 0)], 1, file)
     if kind.name == "TIFF":

@@ -163,10 +163,11 @@ class TrainOptions(DataOptions):
             if name not in limits:
                 alike = get_close_matches(name.replace("-", "_"), limits, 1)
                 hint = f"did you mean {alike[0]}?" if alike else f"known: {', '.join(limits)}"
-                raise UsageError(f"{source}: there is no option {name!r}", hint)
+                where = f"; write them without [{name}]" if isinstance(value, dict) else ""
+                raise UsageError(f"{source}: there is no option {name!r}", hint + where)
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
             if limits[name] is not None and value is not None and not limits[name] <= value < math.inf:
-                raise UsageError(f"{source}: {name} is {value}", f"use {limits[name]} or more")
+                raise UsageError(f"{source}: {name} is {value}", f"use a number, {limits[name]} or more")
         return checked
 
 
@@ -234,6 +235,8 @@ def read_toml(path: Path | None) -> dict[str, Any]:
         raise UsageError(
             f"{path}: cannot be read as TOML ({reason(error)})", "write lines such as batch_size = 16"
         ) from error
+    if {"from", "start"} <= values.keys():
+        raise UsageError(f"{path}: from and start are the same", "leave one of them out")
     if "from" in values:  # as on the command line; a field of Python's cannot be called so
         values["start"] = values.pop("from")
     return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file

@@ -237,6 +237,9 @@ class RunFolder:
         Raises:
             SrganError: It cannot be written; the older ones are still there.
         """
+        kept = self.backups()
+        if self.writes and len(kept) == BACKUPS_KEPT and shutil.disk_usage(self.path).free < size:
+            kept[-1].path.unlink(missing_ok=True)  # else the newest steps would have no room
         self.write(f"backup/{stage}-{step:08d}.weights.h5", save, size)
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
             with suppress(OSError):  # another program reads it; the next backup tries again

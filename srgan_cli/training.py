@@ -250,7 +250,8 @@ class _StageRun:
         generator, discriminator = self._session.validation.released, self._session.discriminator
         for folder in folders:
             self._run.write(f"{folder}generator.keras", generator.save, stored_bytes(generator))
-            if self._stage != "pretrain":  # where it has learned nothing yet
+        for folder in folders if self._stage != "pretrain" else ():  # where it has learned nothing yet
+            with self._session.forgiving():
                 self._run.write(f"{folder}discriminator.keras", discriminator.save, stored_bytes(discriminator))
 
     def _make_up_for_validation(self) -> None:

@@ -343,7 +343,7 @@ def test_an_animation_s_metadata(tmp_path: Path) -> None:
         read = next(frames.read_frames(tmp_path / name)).picture.metadata
         assert read.dpi == (300, 300)
         assert b"Kodak" in (read.exif or b"")
-    assert run(path, tmp_path / "out.gif").notes == ("without EXIF, DPI, which the format cannot hold",)
+    assert run(path, tmp_path / "out.gif").notes == ("without EXIF and DPI, which the format cannot hold",)
 
 
 def test_a_default_image_is_no_frame(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def test_json_and_back() -> None:
     ("values", "message"),
     [
         ({"stepz": 1}, "test: there is no option 'stepz'"),
+        ({"train": {"steps": 1}}, "test: there is no option 'train'"),
+        ({"learning_rate": math.inf}, "test: learning_rate is inf"),
         ({"steps": "many"}, "test: steps is 'many'"),
         ({"steps": True}, "test: steps is True"),
         ({"steps": -1}, "test: steps is -1"),
@@ -116,6 +119,10 @@ def test_a_toml_file_has_the_names_of_the_command_line(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             read_toml(tmp_path / "a.toml")
         assert caught.value.hint.startswith(hint)
+        assert caught.value.hint.endswith("; write them without [train]") == line.startswith("[train]")
+    (tmp_path / "a.toml").write_text('from = "srgan"\nstart = "srresnet"')
+    with pytest.raises(UsageError, match="from and start are the same"):
+        read_toml(tmp_path / "a.toml")
     with pytest.raises(UsageError, match=r"none\.toml: cannot be read \(No such file"):
         read_toml(tmp_path / "none.toml")
 

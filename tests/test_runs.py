@@ -51,6 +51,19 @@ def test_what_has_no_room_is_not_begun(run: RunFolder, monkeypatch: pytest.Monke
     assert (run.path / "b.txt").exists()
 
 
+def test_the_newest_backup_takes_the_place_of_the_oldest_where_there_is_no_other(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (1, 2):
+        run.back_up("pretrain", step, lambda path: path.write_text("steps"), 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2000 - 700 * len(run.backups())))
+    run.back_up("pretrain", 3, lambda path: path.write_text("steps"), 1000)
+    assert [backup.step for backup in run.backups()] == [3, 2]
+    with pytest.raises(SrganError, match="the disk is full"):
+        run.back_up("pretrain", 4, lambda path: path.write_text("steps"), 5000)
+    assert [backup.step for backup in run.backups()] == [3]
+
+
 @pytest.mark.parametrize("name", ["config.json", "log.csv", "generator.keras", "discriminator.keras"])
 def test_files_that_a_run_would_replace_are_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("somebody's")

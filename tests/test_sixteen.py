@@ -54,6 +54,9 @@ def test_formats_of_8_bits_get_them_rounded_and_that_is_said(tmp_path: Path, nam
     ramp = np.linspace(9_999, 65_535, 32 * 64 * channels).astype(np.uint16)  # not down to what alpha would hide
     picture = from_array(ramp.reshape(32, 64, channels))
     assert images.write_picture(picture, tmp_path / name) == ("8 of the 16 bits",)
+    dark = from_array(ramp.reshape(32, 64, channels) // 16)
+    (said,) = images.write_picture(dark, tmp_path / f"dark-{name}")
+    assert said == "8 of the 16 bits (of which it fills 12, so it is dark)"
     pixels = to_array(images.read_picture(tmp_path / name))
     assert pixels.dtype == np.uint8
     expected = np.rint(to_array(picture) / 257)

@@ -383,6 +383,25 @@ def test_what_a_full_disk_kept_from_being_written_is_made_up_for(
     assert any((one != other).any() for one, other in zip(weights_of(tmp_path / "run"), before, strict=True))
 
 
+def test_a_discriminator_that_has_no_room_keeps_nothing_else_from_being_written(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = RunFolder.write
+
+    def full(self: RunFolder, name: str, *rest: Any) -> None:
+        if name.endswith("discriminator.keras"):
+            raise SrganError(f"{name}: cannot be written")
+        write(self, name, *rest)
+
+    monkeypatch.setattr(RunFolder, "write", full)
+    _, lines = run(replace(options, pretrain_steps=0, steps=2), tmp_path / "run")
+    assert [line for line in lines if line.startswith("warning")] == [
+        f"warning: {place}discriminator.keras: cannot be written; training goes on" for place in ("", "best/")
+    ]
+    assert RunFolder(tmp_path / "run").validated_steps("adversarial") == [2]
+    assert (tmp_path / "run" / "best" / "generator.keras").exists()
+
+
 def test_running_out_of_memory_between_steps_is_one_sentence(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
