@@ -61,8 +61,9 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         Exception: Whatever the encoders raise.
     """
     if pixels.dtype == np.uint16 and not kind.sixteen_bits:
-        filled = int(pixels.max()).bit_length()
-        dark = f" (of which it fills {filled}, so it is dark)" if filled <= DARK_BITS else ""
+        colours = pixels.shape[-1] - (1 - pixels.shape[-1] % 2)
+        filled = int(pixels[..., :colours].max()).bit_length()
+        dark = f" (of which it fills {filled}, so it is dark)" if 0 < filled <= DARK_BITS else ""
         return (HALF_OF_THE_BITS + dark, *encode(to_8_bits(pixels), metadata, kind, file))
     if kind.name == "GIF":
         return write_gif([(with_colours(pixels), 0)], 1, file)

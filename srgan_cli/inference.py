@@ -3,23 +3,17 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import product
-from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from srgan_cli.device import networks_errors
 from srgan_cli.errors import SrganError
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator
+from srgan_cli.projection import BACK_PROJECTIONS, BackProjection
 
 BLACK = -0.99  # as good as 0 of 255
-BACK_PROJECTIONS = {  # by what LR was in training: how often, and the side in LR pixels of what is right on the mean
-    "bicubic": (3, 1),  # once leaves a quarter of what thin lines lack
-    "photo": (1, 9),  # colours; in single pixels it lacks the damage
-}
-BICUBIC_REACH = 2  # LR pixels, of a reduction and of an enlargement
 
 
 class Network:
@@ -50,8 +44,8 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
-        times, side = self._projection = BACK_PROJECTIONS[generator.settings.degradation] if back_projection else (0, 1)
-        self.receptive_radius = generator.settings.receptive_radius + times * (2 * BICUBIC_REACH + side // 2)
+        self._project = BACK_PROJECTIONS[generator.settings.degradation] if back_projection else BackProjection(0)
+        self.receptive_radius = generator.settings.receptive_radius + self._project.reach
         with keras.device(device):
             self._fused = FusedGenerator(generator, precision)
 
@@ -63,7 +57,7 @@ class Network:
         """
         sr = _mean_over_symmetries(self._run, lr) if self._self_ensemble else self._run(lr)
         with networks_errors(), keras.device(self.device):
-            return back_project(sr, lr, *self._projection)
+            return self._project(sr, lr)
 
     def _run(self, lr: np.ndarray) -> np.ndarray:
         with networks_errors(), keras.device(self.device):
@@ -91,29 +85,6 @@ def blend(networks: Sequence[tuple[float, Network]]) -> Callable[[np.ndarray], n
     if len(networks) == 1:
         return networks[0][1]
     return lambda lr: np.sum([np.float32(share) * network(lr) for share, network in networks], axis=0)
-
-
-def back_project(sr: np.ndarray, lr: np.ndarray, times: int, side: int = 1) -> np.ndarray:
-    """SR with what its bicubic reduction lacks of LR, enlarged bicubically, added.
-
-    After Irani and Peleg, "Improving resolution by image registration", 1991, section 4. A network sees patterns of
-    single pixels (thin lines, dithering) too seldom to give them their colour.
-
-    Args:
-        sr: (B, 4 H, 4 W, C), float32 in [-1, 1].
-        lr: (B, H, W, C), likewise.
-        times: How often; each time less is lacking.
-        side: What is added is the mean over squares of so many LR pixels, an odd number.
-    """
-
-    def resize(pictures: Any, like: np.ndarray) -> Any:
-        size = like.shape[1:3]
-        return ops.image.resize(pictures, size, "bicubic", antialias=True, data_format="channels_last")
-
-    for _ in range(times):
-        lacking = ops.average_pool(lr - resize(sr, lr), side, 1, "same", data_format="channels_last")
-        sr = ops.clip(sr + resize(lacking, sr), -1, 1)
-    return ops.convert_to_numpy(sr)
 
 
 def _is_plausible(lr: np.ndarray, sr: np.ndarray) -> bool:

@@ -47,7 +47,7 @@ class GeneratorConfig:
         """Refuse values that no generator can have (a damaged or hostile file may hold any)."""
         for name, value in asdict(self).items():
             possible = get_args(Degradation) if name == "degradation" else range(1, 1025)
-            if isinstance(value, bool) or value not in possible:
+            if type(value) is not type(possible[0]) or value not in possible:
                 raise SrganError(f"a generator cannot have {name}={value!r}")
 
     @property

@@ -235,11 +235,13 @@ class RunFolder:
         """Write a backup and delete all but the newest two.
 
         Raises:
-            SrganError: It cannot be written; the older ones are still there.
+            SrganError: It cannot be written; the older ones are still there, or at least the newest of them.
         """
         kept = self.backups()
-        if self.writes and len(kept) == BACKUPS_KEPT and shutil.disk_usage(self.path).free < size:
-            kept[-1].path.unlink(missing_ok=True)  # else the newest steps would have no room
+        if self.writes and len(kept) == BACKUPS_KEPT:
+            room = shutil.disk_usage(self.path).free
+            if room < size <= room + kept[-1].path.stat().st_size:  # else the newest steps would be lost
+                kept[-1].path.unlink()
         self.write(f"backup/{stage}-{step:08d}.weights.h5", save, size)
         for old in self.backups()[BACKUPS_KEPT:] if self.writes else ():
             with suppress(OSError):  # another program reads it; the next backup tries again

@@ -5,7 +5,8 @@ import numpy as np
 from srgan_cli.picture import Picture
 from srgan_cli.tones import Tones
 
-ROWS = 32  # of LR, limited at once, since floats take much memory
+LIMITED_AT_ONCE = 2**16  # pixels of LR, since floats take much memory
+JUMP = 1 / 8  # of opacity, from pixel to pixel
 
 
 def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
@@ -17,9 +18,9 @@ def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
 
 
 def keep_seen(sr: Picture, lr: Picture) -> None:
-    """Keep what is seen, on black and on white, between the least and the most around it, where transparency changes.
+    """Keep what is seen, on black and on white, between the least and the most around it, where transparency jumps.
 
-    Colours and transparency are enlarged apart. Where both change, as between a white card and its black shadow, their
+    Colours and transparency are enlarged apart. Where both jump, as between a white card and its black shadow, their
     edges may lie a pixel apart, and the shadow's colour be seen without its transparency.
 
     Args:
@@ -29,18 +30,22 @@ def keep_seen(sr: Picture, lr: Picture) -> None:
     assert sr.alpha is not None
     assert lr.alpha is not None
     scale, full = len(sr.alpha) // len(lr.alpha), np.float32(np.iinfo(lr.alpha.dtype).max)
-    for start in range(0, len(lr.alpha), ROWS):
-        around = slice(max(0, start - 1), start + ROWS + 1)
-        inside = slice(start - around.start, start - around.start + ROWS)
-        band = slice(scale * start, scale * (start + ROWS))
-        colour, opacity, opacity_lr = sr.colour[band], sr.alpha[band] / full, lr.alpha[around] / full
+    rows = max(1, LIMITED_AT_ONCE // lr.alpha.shape[1])
+    for start in range(0, len(lr.alpha), rows):
+        around = slice(max(0, start - 1), start + rows + 1)
+        inside = slice(start - around.start, start - around.start + rows)
+        band = slice(scale * start, scale * (start + rows))
+        opacity_lr = lr.alpha[around] / full
+        if np.ptp(opacity_lr) <= JUMP:
+            continue
+        colour, opacity = sr.colour[band], sr.alpha[band] / full
         on_black, on_black_lr = colour * opacity, lr.colour[around] * opacity_lr
         for behind in (0, full):
             least, most = _extremes(on_black_lr + (1 - opacity_lr) * behind, inside, scale)
             on_black = np.clip(on_black, least - (1 - opacity) * behind, most - (1 - opacity) * behind)
         limited = np.rint(on_black / np.maximum(opacity, 1 / full)).clip(0, full).astype(colour.dtype)
         lowest, highest = _extremes(opacity_lr, inside, scale)
-        np.copyto(colour, limited, where=(lowest < highest) & (opacity > 0))
+        np.copyto(colour, limited, where=(highest - lowest > JUMP) & (opacity > 0))
 
 
 def _extremes(plane: np.ndarray, rows: slice, scale: int) -> tuple[np.ndarray, np.ndarray]:

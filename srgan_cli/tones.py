@@ -1,11 +1,11 @@
 """Which of 16 bits' codes a network is shown as black and as white; NumPy only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-RARE = 1e-3  # of the pixels, at either end: hot pixels, implants
+RARE = 1e-3  # of the pixels, at either end, that may be hot or dead
 WORTH = 3  # bits; where less is spared, a picture is enlarged just as in 8 bits
 ROWS = 256  # counted at once, since counting takes 8 bytes a number
 
@@ -54,22 +54,37 @@ def tones_of(pixels: np.ndarray) -> Tones:
     """Those of a picture, (H, W, C) uint8 or uint16: the whole bits that its codes take.
 
     Where that spares at least three, they are not counted from zero, but are those that its codes differ in; and in
-    the same way a few pixels at either end may be left out.
+    the same way pixels that stand alone are left out, as hot ones do, but not a star or a lamp.
     """
     if pixels.dtype != np.uint16:
         return WHOLE
     bands = (pixels[row : row + ROWS].ravel() for row in range(0, len(pixels), ROWS))
     below = np.cumsum(sum(np.bincount(band, minlength=2**16) for band in bands))
-    shares = (1, pixels.size), (RARE * pixels.size, (1 - RARE) * pixels.size)
-    white = 2 ** _bits(int(np.searchsorted(below, pixels.size))) - 1
-    low, high = 0, white
-    for share in shares:
-        least, most = (int(code) for code in np.searchsorted(below, share))
-        if _bits(high - low) - _bits(most - least) >= WORTH:
-            extent = 2 ** _bits(most - least) - 1
-            low = min(max(0, (least + most - extent) // 2), white - extent)
-            high = low + extent
-    return Tones(low, high, white)
+    white = 2 ** _bits(_code(below, pixels.size)) - 1
+    tones = _fitted(Tones(high=white, white=white), _code(below, 1), _code(below, pixels.size))
+    usual = _code(below, RARE * pixels.size), _code(below, (1 - RARE) * pixels.size)
+    if _fitted(tones, *usual) == tones:
+        return tones
+    from scipy import ndimage
+
+    without_points = ndimage.median_filter(pixels, (3, 3, 1))
+    least, most = int(without_points.min()), int(without_points.max())
+    near = pixels[(pixels >= 2 * least - most) & (pixels <= 2 * most - least)]
+    return _fitted(tones, int(near.min()), int(near.max()))
+
+
+def _code(below: np.ndarray, count: float) -> int:
+    """The least code that so many pixels do not exceed."""
+    return int(np.searchsorted(below, count))
+
+
+def _fitted(tones: Tones, least: int, most: int) -> Tones:
+    """The tones for codes from the least to the most, if that spares bits enough."""
+    if _bits(tones.high - tones.low) - _bits(most - least) < WORTH:
+        return tones
+    extent = 2 ** _bits(most - least) - 1
+    low = min(max(0, (least + most - extent) // 2), tones.white - extent)
+    return replace(tones, low=low, high=low + extent)
 
 
 def _bits(code: int) -> int:

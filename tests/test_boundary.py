@@ -143,10 +143,12 @@ def test_training_goes_on_when_nobody_sees_it(
 
 
 def test_nobody_has_to_read_messages(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "stderr", Leaving(terminal=True, is_read=False))
+    monkeypatch.setattr(sys, "stderr", stderr := Leaving(terminal=True, is_read=False))
     say("left out")
     with progress(10) as advance:
         advance(4)
+        stderr.is_read = True
+    assert stderr.getvalue() == ""
     os.write(1, b"a result")
     assert capfd.readouterr().out == "a result"
 

@@ -173,6 +173,7 @@ def rewrite_config(path: Path, **changes: object) -> None:
         {"residual_blocks": 3},
         {"filters": 4},
         {"degradation": "rain"},
+        {"filters": 8.0},
     ],
 )
 def test_weights_with_a_false_configuration_are_refused(

@@ -57,10 +57,14 @@ def test_the_newest_backup_takes_the_place_of_the_oldest_where_there_is_no_other
     for step in (1, 2):
         run.back_up("pretrain", step, lambda path: path.write_text("steps"), 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2000 - 700 * len(run.backups())))
-    run.back_up("pretrain", 3, lambda path: path.write_text("steps"), 1000)
+    run.back_up("pretrain", 3, lambda path: path.write_text("steps"), 604)
     assert [backup.step for backup in run.backups()] == [3, 2]
-    with pytest.raises(SrganError, match="the disk is full"):
+    with pytest.raises(SrganError, match="the disk is full"):  # the oldest would not make room enough
         run.back_up("pretrain", 4, lambda path: path.write_text("steps"), 5000)
+    assert [backup.step for backup in run.backups()] == [3, 2]
+    run.backups()[1].path.unlink()
+    with pytest.raises(SrganError, match="the disk is full"):  # the only one is not given up
+        run.back_up("pretrain", 4, lambda path: path.write_text("steps"), 1303)
     assert [backup.step for backup in run.backups()] == [3]
 
 

@@ -57,6 +57,10 @@ def test_formats_of_8_bits_get_them_rounded_and_that_is_said(tmp_path: Path, nam
     dark = from_array(ramp.reshape(32, 64, channels) // 16)
     (said,) = images.write_picture(dark, tmp_path / f"dark-{name}")
     assert said == "8 of the 16 bits (of which it fills 12, so it is dark)"
+    for most, filled in ((2**14, ""), (2**14 - 1, " (of which it fills 14, so it is dark)"), (0, "")):
+        grey = Picture(np.full((4, 4, 1), most, np.uint16), np.full((4, 4, 1), 40_000, np.uint16))
+        (said,) = images.write_picture(grey, tmp_path / "grey.webp")
+        assert said == f"8 of the 16 bits{filled}"
     pixels = to_array(images.read_picture(tmp_path / name))
     assert pixels.dtype == np.uint8
     expected = np.rint(to_array(picture) / 257)

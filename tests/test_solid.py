@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from srgan_cli import solid
 from srgan_cli.picture import Picture, map_planes
 from srgan_cli.solid import keep_black_and_white, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones
@@ -29,21 +30,40 @@ def test_what_is_solid_stays_exactly_so() -> None:
     assert (kept[:, 20:] == 255).all()
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+@pytest.mark.parametrize("card", [0, 1])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_is_seen_stays_between_what_is_seen_around(dtype: Any) -> None:
+def test_what_is_seen_stays_between_what_is_seen_around(
+    dtype: Any, card: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A black or white card beside what throws the other one's shadow, or shine, limited so many rows at once."""
+    monkeypatch.setattr(solid, "LIMITED_AT_ONCE", rows * 4)
     full = np.iinfo(dtype).max
-    colour, alpha = np.full((70, 4, 3), full, dtype), np.full((70, 4, 1), full, dtype)
-    colour[33:], alpha[33:] = 0, full // 3  # a white card, then its shadow, across what is limited at once
+    colour, alpha = np.full((9, 4, 3), card * full, dtype), np.full((9, 4, 1), full, dtype)
+    colour[5:], alpha[5:] = (1 - card) * full, full // 3
     lr = Picture(colour, alpha)
     sr = map_planes(lr, lambda plane: plane.repeat(4, axis=0).repeat(4, axis=1))
-    sr.colour[130:132] = 0  # the shadow's colour on the card
-    sr.colour[:8, :, 1] = 7  # where nothing changes anything may be
+    assert sr.alpha is not None
+    sr.colour[18:20] = (1 - card) * full  # the shadow's colour on the card
+    sr.colour[:8, :, 1] = full // 5  # where nothing jumps anything may be
+    sr.colour[17], sr.alpha[17] = 77, 0
     keep_seen(sr, lr)
-    darkest = full - full // 3
-    assert (np.abs(sr.colour[130:132].astype(int) - darkest) <= 1).all()
-    assert (sr.colour[:8, :, 1] == 7).all()
-    assert (sr.colour[8:130] == full).all()
-    assert (sr.colour[132:] == 0).all()
+    most = full - full // 3 if card else full // 3
+    assert (np.abs(sr.colour[18:20].astype(int) - most) <= 1).all()
+    assert (sr.colour[:8, :, 1] == full // 5).all()
+    assert (sr.colour[8:17] == card * full).all()
+    assert (sr.colour[17] == 77).all()
+    assert (sr.colour[20:] == (1 - card) * full).all()
+
+
+def test_where_transparency_changes_slowly_colours_are_left_alone() -> None:
+    alpha = np.linspace(90, 250, 16).astype(np.uint8)[:, None, None].repeat(2, axis=1)
+    lr = Picture(np.full((16, 2, 1), 100, np.uint8), alpha)
+    sr = map_planes(lr, lambda plane: plane.repeat(4, axis=0).repeat(4, axis=1))
+    sr.colour[::3] = 3
+    before = sr.colour.copy()
+    keep_seen(sr, lr)
+    np.testing.assert_array_equal(sr.colour, before)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,19 @@ LAYERS = (
         "frames",
         "writing",
     },
-    {"layers", "model", "fusion", "device", "replicas", "inference", "batches", "fitting", "losses", "lpips"}
+    {
+        "layers",
+        "model",
+        "fusion",
+        "projection",
+        "device",
+        "replicas",
+        "inference",
+        "batches",
+        "fitting",
+        "losses",
+        "lpips",
+    }
     | {"optimization", "stages", "summaries"},
     {"enlarging", "upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
     {"console", "account", "scorebook", "boundary", "parameters", "cli"},

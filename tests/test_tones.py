@@ -7,9 +7,10 @@ from srgan_cli.tones import WHOLE, Tones, tones_of
 
 
 def scan(*codes: int, others: int = 4000) -> np.ndarray:
-    """A column of pixels: all of these codes once, and many from the first to the second."""
-    between = np.linspace(codes[0], codes[1], others).astype(np.uint16)
-    return np.concatenate([between, np.array(codes, np.uint16)])[:, None, None]
+    """A column of pixels, from the first code to the second, in which the others stand alone."""
+    column = np.linspace(codes[0], codes[1], others).astype(np.uint16)
+    column[100 : 100 + 10 * len(codes[2:]) : 10] = codes[2:]
+    return column[:, None, None]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,20 @@ def test_the_tones_of_scans(codes: tuple[int, ...], tones: Tones) -> None:
     assert tones_of(scan(*codes).astype(np.uint8)) == WHOLE
 
 
-def test_what_is_not_rare_is_shown() -> None:
-    assert tones_of(scan(1000, 1400, *[65_535] * 50)).high == 65_535
+def test_what_does_not_stand_alone_is_shown() -> None:
+    """As a star, which would come out in blocks; a hot pixel, even of two, stands alone."""
+    sky = np.linspace(1000, 1400, 100 * 100).astype(np.uint16).reshape(100, 100, 1)
+    for rows, columns, high in ((1, 1, 1455), (1, 2, 1455), (3, 3, 65_535)):
+        picture = sky.copy()
+        picture[50 : 50 + rows, 50 : 50 + columns] = 65_535
+        assert tones_of(picture).high == high
+
+
+@pytest.mark.parametrize(("count", "high"), [(9, 1455), (12, 65_535)])
+def test_only_few_are_hot_pixels(count: int, high: int) -> None:
+    sky = np.linspace(1000, 1400, 100 * 100).astype(np.uint16).reshape(100, 100, 1)
+    sky[np.arange(3, 3 + 4 * count, 4), 50] = 65_535
+    assert tones_of(sky).high == high
 
 
 def test_one_code_alone_has_tones() -> None:
@@ -46,7 +59,10 @@ def test_one_code_alone_has_tones() -> None:
 
 
 def test_what_is_cut_is_put_back() -> None:
-    tones, lr = Tones(1000, 1511, 65_535), scan(1000, 1511, 65_535, 7, others=4).reshape(2, 2, 2)
+    tones, lr = (
+        Tones(1000, 1511, 65_535),
+        np.array([1000, 1511, 65_535, 7, 1200, 1000, 999, 1512], np.uint16).reshape(2, 2, 2),
+    )
     cut = tones.cut(lr)
     assert (cut.min(), cut.max()) == (1000, 1511)
     sr = cut.repeat(4, axis=0).repeat(4, axis=1)

@@ -120,6 +120,7 @@ def test_that_nobody_reads_the_errors_stops_nothing(model: Path) -> None:
     assert [path.name for path in Path("out").iterdir()] == ["b.jpg"]
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_full_stdout_is_one_sentence() -> None:
     with Path("/dev/full").open("wb") as full:
         command = [str(PROGRAM), "upscale", "in", "--dry-run", "--quiet"]

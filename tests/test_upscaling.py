@@ -20,7 +20,7 @@ from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.finish import Finish
-from srgan_cli.inference import Network, back_project
+from srgan_cli.inference import Network
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import luma, psnr
@@ -28,6 +28,7 @@ from srgan_cli.model import Generator, GeneratorConfig, load_generator
 from srgan_cli.naming import Destination
 from srgan_cli.options import with_absolute_paths
 from srgan_cli.picture import Picture, map_planes, to_pixels, to_tensor
+from srgan_cli.projection import BackProjection
 from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.sizes import Size
 from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
@@ -422,10 +423,10 @@ def reduced(values: np.ndarray) -> np.ndarray:
 def test_what_sr_lacks_of_lr_is_added(photo: np.ndarray) -> None:
     lr, rng = to_tensor(photo[None, :12, :16]), np.random.default_rng(0)
     sr = np.clip(lr.repeat(4, axis=1).repeat(4, axis=2) + rng.normal(0, 0.3, (1, 48, 64, 3)), -1, 1).astype(np.float32)
-    once = np.clip(sr[0] + resized(lr[0] - reduced(sr[0]), 64, 48), -1, 1)
-    np.testing.assert_allclose(back_project(sr, lr, 1)[0], once, atol=1e-5)
-    np.testing.assert_array_equal(back_project(sr, lr, 0), sr)
-    lacking = [np.abs(lr[0] - reduced(back_project(sr, lr, times)[0])).mean() for times in range(4)]
+    once = np.clip(sr[0] + resized(lr[0] - np.clip(reduced(sr[0]), -1, 1), 64, 48), -1, 1)
+    np.testing.assert_allclose(BackProjection(1)(sr, lr)[0], once, atol=1e-5)
+    np.testing.assert_array_equal(BackProjection(0)(sr, lr), sr)
+    lacking = [np.abs(lr[0] - reduced(BackProjection(times)(sr, lr)[0])).mean() for times in range(4)]
     assert lacking == sorted(lacking, reverse=True)
     assert lacking[3] < 0.1 * lacking[0]
 
@@ -456,13 +457,40 @@ def test_what_repairs_gets_its_colours_back_but_not_its_damage(photo: np.ndarray
     assert noise[0] > 0.9 * noise[1]
 
 
+def test_what_repairs_is_not_corrected_beside_edges() -> None:
+    """Black ink that it draws thinner or thicker would tint the paper around it."""
+    page = np.full((32, 32, 3), 255, np.uint8)
+    page[8:24:5, 4:28] = 0, 0, 120
+    sr = Upscaler(Options("photo", precision="float32")).upscale(Picture(page)).colour
+    without = Upscaler(Options("photo", precision="float32", back_projection=False)).upscale(Picture(page)).colour
+    beside = np.s_[100:116, 16:112]  # 2 to 5 pixels of LR below the last line
+    assert np.abs(255 - sr[beside].astype(int)).mean() < np.abs(255 - without[beside].astype(int)).mean() + 2
+
+
+def test_back_projection_reaches_as_far_as_it_says() -> None:
+    for project, reach in ((BackProjection(0), 0), (BackProjection(3), 12), (BackProjection(1, 9), 8)):
+        assert project.reach == reach
+        lr, sr = np.zeros((1, 1, 41, 1), np.float32), np.zeros((1, 4, 164, 1), np.float32)
+        sr[0, :, 80] = 0.5
+        changed = np.flatnonzero(project(sr, lr)[0, 0, :, 0])
+        assert 4 * (20 - reach) <= changed.min() < 4 * (22 - 0.9 * reach)  # where the kernels' ends are not too small
+    assert upscaler_of("photo").colour.receptive_radius == 48
+
+
+def test_what_lacks_more_than_that_counts_as_that() -> None:
+    lr, sr = np.zeros((1, 9, 9, 1), np.float32), np.zeros((1, 36, 36, 1), np.float32)
+    lr[0, 4, 4] = 0.8
+    whole, limited = (BackProjection(1, 3, most)(sr, lr) for most in (2.0, 0.2))
+    np.testing.assert_allclose(limited, whole / 4, atol=1e-6)
+
+
 def test_the_mean_of_areas_is_what_is_lacking() -> None:
     lr = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 12, 16, 3)).astype(np.float32)
     sr = np.zeros((1, 48, 64, 3), np.float32)
     inside = np.ones((12, 16, 1))
     mean = [ndimage.uniform_filter(each, (5, 5, 1), mode="constant") for each in (lr[0], inside)]
     expected = resized(mean[0] / mean[1], 64, 48)
-    np.testing.assert_allclose(back_project(sr, lr, 1, 5)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(BackProjection(1, 5)(sr, lr)[0], expected, atol=1e-5)
 
 
 def test_strength_goes_from_the_pixel_trained_weights_to_the_others(tmp_path: Path, photo: np.ndarray) -> None:
