@@ -1,4 +1,4 @@
-"""Which of 16 bits' codes a network is shown as black and as white; NumPy only."""
+"""Which of 16 bits' codes a network is shown as black and as white; NumPy and SciPy only."""
 
 from dataclasses import dataclass, replace
 from typing import Any
