@@ -14,7 +14,7 @@ from srgan_cli import exif as exif_blocks
 from srgan_cli.errors import SrganError, reason
 from srgan_cli.formats import PNG_SIGNATURE, SUFFIXES, Format
 from srgan_cli.metadata import COMMENT, IPTC_IN_PNG, Metadata, iptc_resource
-from srgan_cli.picture import to_8_bits
+from srgan_cli.picture import from_array, to_8_bits
 from srgan_cli.writegif import write_gif
 
 PNG = SUFFIXES[".png"]
@@ -61,8 +61,7 @@ def encode(pixels: np.ndarray, metadata: Metadata, kind: Format, file: BinaryIO)
         Exception: Whatever the encoders raise.
     """
     if pixels.dtype == np.uint16 and not kind.sixteen_bits:
-        colours = pixels.shape[-1] - (1 - pixels.shape[-1] % 2)
-        filled = int(pixels[..., :colours].max()).bit_length()
+        filled = int(from_array(pixels).colour.max()).bit_length()
         dark = f" (of which it fills {filled}, so it is dark)" if 0 < filled <= DARK_BITS else ""
         return (HALF_OF_THE_BITS + dark, *encode(to_8_bits(pixels), metadata, kind, file))
     if kind.name == "GIF":

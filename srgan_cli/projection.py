@@ -48,7 +48,5 @@ def _resize(pictures: Any, like: Any) -> Any:
 
 BACK_PROJECTIONS = {  # by what LR was in training
     "bicubic": BackProjection(3),  # once leaves a quarter of what thin lines lack
-    "photo": BackProjection(
-        1, 9, 16 / 127.5
-    ),  # in single pixels it lacks the damage, beside edges much for other reasons
+    "photo": BackProjection(1, 9, 16 / 127.5),  # in single pixels it lacks the damage, and beside edges more
 }
