@@ -31,6 +31,7 @@ def reference(weights: str | None) -> Callable[[], None]:
     from fusion import textbook
 
     from srgan_cli.model import Generator, build_discriminator
+    from srgan_cli.picture import to_tensor
 
     data = batches()
     generator, discriminator = textbook(Generator()), build_discriminator()
@@ -47,7 +48,7 @@ def reference(weights: str | None) -> Callable[[], None]:
 
     def steps() -> None:
         for index in range(STEPS):
-            lr, hr = data[index]
+            lr, hr = map(to_tensor, data[index])
             sr = generator.predict(lr, verbose=0)
             discriminator.train_on_batch(hr, valid)
             discriminator.train_on_batch(sr, fake)
@@ -59,7 +60,8 @@ def reference(weights: str | None) -> Callable[[], None]:
 def ours(weights: str | None) -> Callable[[], None]:
     """`STEPS` steps as `srgan train` does them."""
     from srgan_cli.losses import content_loss
-    from srgan_cli.model import SRGAN, Generator, build_discriminator
+    from srgan_cli.model import Generator, build_discriminator
+    from srgan_cli.objectives import SRGAN
     from srgan_cli.optimization import make_optimizer
     from srgan_cli.options import TrainOptions
 

@@ -13,14 +13,13 @@ from srgan_cli.data import Pictures
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.options import DataOptions
-from srgan_cli.picture import to_tensor
 
 QUEUED_PER_WORKER, KEPT = 4, 4  # made ahead, and kept since backends ask for the first ones twice
-Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3) in [-1, 1]
+Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3), uint8
 
 
 class Batches:
-    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) float32 RGB in [-1, 1].
+    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) uint8 RGB.
 
     They depend on nothing but the pictures, the options and the step, so a resumed run sees what an uninterrupted one
     would have.
@@ -41,7 +40,7 @@ class Batches:
         """
         size = self._options.batch_size
         numbers = range(step * size, step * size + size)
-        lr, hr = (to_tensor(np.stack(part)) for part in zip(*map(self._pair, numbers), strict=True))
+        lr, hr = map(np.stack, zip(*map(self._pair, numbers), strict=True))
         return lr, hr
 
     def _pair(self, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The networks: generator, discriminator, and the models that train them; saving and loading.
+"""The networks, generator and discriminator; saving and loading.
 
 After Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
 CVPR 2017 (https://arxiv.org/abs/1609.04802), Figure 4. Tensors are (batch, height, width, channels), float,
@@ -20,13 +20,11 @@ from srgan_cli import SCALE
 from srgan_cli.device import computing_in, is_out_of_memory
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
-from srgan_cli.losses import Loss, ReplicaLoss
 from srgan_cli.options import Degradation
 
 UPSAMPLINGS = int(math.log2(SCALE))
 BATCH_NORM_MOMENTUM = 0.8
 LEAKY_SLOPE = 0.2
-LEAST_PROBABILITY = 1e-30  # Keras's own binary cross-entropy has no gradient below 1e-7 on JAX
 
 
 @dataclass(frozen=True)
@@ -175,114 +173,3 @@ def load_discriminator(discriminator: keras.Model, path: Path) -> None:
             raise OutOfMemoryError(path) from error
         hint = "take it away to start with a new discriminator"
         raise SrganError(f"{path}: not the weights of a discriminator, or damaged ({reason(error)})", hint) from error
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """What counts in the perceptual loss beside the content loss; the defaults are the paper's (its equation 3).
-
-    Attributes:
-        adversarial: The binary cross-entropy of what the discriminator says of SR.
-        pixel: The mean absolute error of pixels, which also holds texture down.
-        colour: That of the mean colours of 4x4 pixels, which leaves texture free.
-    """
-
-    adversarial: float = 1e-3
-    pixel: float = 0.0
-    colour: float = 0.0
-
-
-class Discrimination(keras.Model):
-    """A generator and a discriminator that `keras.Model.fit` trains to tell SR from HR: LR -> SR.
-
-    The loss has no gradient for the generator.
-
-    Args:
-        generator: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
-        discriminator: HR or SR -> probabilities of being HR.
-    """
-
-    mean_names: tuple[str, ...] = ("d_loss", "d_hr", "d_sr")
-
-    def __init__(self, generator: Generator, discriminator: keras.Model) -> None:
-        super().__init__(name="srgan")
-        self.generator, self.discriminator = generator, discriminator
-        self._means = {name: keras.metrics.Mean(name=name) for name in self.mean_names}
-        self._total = ReplicaLoss(lambda _, total: total)
-        self.built = True
-
-    def call(self, lr: Any, training: bool | None = None) -> Any:
-        """The generator."""
-        return self.generator(lr, training=training)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool | None = True
-    ) -> Any:
-        """What is minimised, given HR as `y` and SR as `y_pred`; a scalar."""
-        del x, sample_weight
-        loss = self._loss(ops.cast(y, "float32"), ops.cast(y_pred, "float32"), training)
-        return self._total(loss, loss)
-
-    def _loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
-        """The least-squares loss of what the discriminator says of HR and of SR."""
-        d_hr = self.discriminator(hr, training=training)
-        d_sr = self.discriminator(ops.stop_gradient(sr), training=training)
-        d_loss = 0.5 * (ops.mean(ops.square(d_hr - 1)) + ops.mean(ops.square(d_sr)))
-        self._note(d_loss=d_loss, d_hr=ops.mean(d_hr), d_sr=ops.mean(d_sr))
-        return d_loss
-
-    def _note(self, **values: Any) -> None:
-        for name, value in values.items():
-            self._means[name].update_state(value)
-
-
-def adversarial_loss(fooled: Any) -> Any:
-    """The binary cross-entropy of the discriminator's probabilities of SR against 1, "real"; a scalar."""
-    return -ops.mean(ops.log(ops.maximum(fooled, LEAST_PROBABILITY)))
-
-
-class SRGAN(Discrimination):
-    """Both networks as one model that `keras.Model.fit` trains: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3).
-
-    One step is one pass of the generator and one optimizer update. The loss is the sum of the generator's and the
-    discriminator's; what the one network's loss must not change is held constant there, so that each receives exactly
-    its own gradient.
-
-    Args:
-        generator: LR -> SR.
-        discriminator: HR or SR -> probabilities of being HR.
-        content: (HR, SR) -> the content loss, a scalar: of features or of pixels.
-        weights: Of the parts of the perceptual loss.
-    """
-
-    mean_names = ("g_loss", "content", "adversarial", *Discrimination.mean_names)
-
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: keras.Model,
-        content: Loss,
-        weights: LossWeights | None = None,
-    ) -> None:
-        super().__init__(generator, discriminator)
-        self._content, self._weights = content, weights or LossWeights()
-
-    def _loss(self, hr: Any, sr: Any, training: bool | None) -> Any:
-        """Perceptual loss of SR (equation 3 of the paper) + the discriminator's least-squares loss."""
-        content, weights = self._content(hr, sr), self._weights
-        fooled = self._discriminate_as_constant(sr)
-        adversarial = adversarial_loss(fooled)
-        g_loss = content + weights.adversarial * adversarial
-        if weights.pixel:
-            g_loss += weights.pixel * ops.mean(ops.absolute(hr - sr))
-        if weights.colour:
-            reduced = ops.average_pool(hr - sr, SCALE, SCALE)  # on JAX, Keras does not infer the strides
-            g_loss += weights.colour * ops.mean(ops.absolute(reduced))
-        self._note(g_loss=g_loss, content=content, adversarial=adversarial)
-        return g_loss + super()._loss(hr, sr, training)
-
-    def _discriminate_as_constant(self, sr: Any) -> Any:
-        """D(SR) with the discriminator's variables as constants; its moving statistics are not changed."""
-        constants = [(variable, ops.stop_gradient(variable.value)) for variable in self.discriminator.variables]
-        with keras.StatelessScope(state_mapping=constants):
-            return self.discriminator(sr, training=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import keras
 
-from srgan_cli.losses import Loss, ReplicaLoss, content_loss, pixel_loss
-from srgan_cli.model import SRGAN, Discrimination, Generator, LossWeights
+from srgan_cli.losses import Loss, content_loss, pixel_loss
+from srgan_cli.model import Generator
+from srgan_cli.objectives import SRGAN, Discrimination, LossWeights, Objective, Pretraining
 from srgan_cli.optimization import batch_norms, make_optimizer
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
@@ -27,7 +28,7 @@ def stage_losses(options: TrainOptions) -> dict[Stage, Loss]:
 
 def build_stage(
     stage: Stage, options: TrainOptions, generator: Generator, discriminator: keras.Model, loss: Loss
-) -> keras.Model:
+) -> Objective:
     """The model of a stage, LR -> SR, compiled: its optimizer has the variables that backups hold.
 
     Args:
@@ -38,15 +39,16 @@ def build_stage(
         loss: The stage's, from `stage_losses`.
     """
     _choose_trainable(stage, options, generator)
+    model: Objective
     if stage == "pretrain":
-        model, minimised = generator, ReplicaLoss(loss)
+        model = Pretraining(generator, loss)
     elif stage == "discriminator":
-        model, minimised = Discrimination(generator, discriminator), None
+        model = Discrimination(generator, discriminator)
         options = replace(options, average=0.0)  # else the stage would end with the discriminator's average
     else:
         weights = LossWeights(options.adversarial_weight, options.pixel_weight, options.colour_weight)
-        model, minimised = SRGAN(generator, discriminator, loss, weights), None
-    model.compile(optimizer=make_optimizer(options, options.steps_of(stage)), loss=minimised)
+        model = SRGAN(generator, discriminator, loss, weights)
+    model.compile(optimizer=make_optimizer(options, options.steps_of(stage)))
     model.optimizer.build(model.trainable_variables)
     return model
 

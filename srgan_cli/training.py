@@ -80,7 +80,8 @@ class _StageRun:
         self._options, self._run = session.options, session.run
         self._steps = self._options.steps_of(stage)
         self._steps_before = sum(self._options.steps_of(before) for before in STAGES[: STAGES.index(stage)])
-        self._model = self._build()
+        networks = session.generator, session.discriminator
+        self._model: keras.Model = build_stage(stage, self._options, *networks, self._loss)
         self._step = self._restore()
         session.generator.split_tail()
         self._run.prepare(self._options)
@@ -108,20 +109,10 @@ class _StageRun:
                 return False
         self._make_up_for_validation()
         self._put_averages()
-        self._model.optimizer = None  # else the next stage's backups would hold it
         if self._summaries:
             with session.forgiving():
                 self._summaries.close()
         return True
-
-    def _build(self) -> keras.Model:
-        session = self._session
-        model = build_stage(self._stage, self._options, session.generator, session.discriminator, self._loss)
-        if self._stage == "pretrain":
-            # Else Keras builds its loss in the first `fit` with a batch that, on JAX, it then puts behind the others.
-            hr = session.validation.hr[:1]
-            model.compute_loss(y=hr, y_pred=hr)
-        return model
 
     def _restore(self) -> int:
         """Load the newest backup that can be read; its step, 0 if there is no backup."""

@@ -40,7 +40,7 @@ LAYERS = (
         "losses",
         "lpips",
     }
-    | {"optimization", "stages", "summaries"},
+    | {"objectives", "optimization", "stages", "summaries"},
     {"enlarging", "upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
     {"console", "account", "scorebook", "boundary", "parameters", "cli"},
 )

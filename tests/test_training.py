@@ -28,19 +28,19 @@ import srgan_cli
 from srgan_cli import fitting, images, stages, training
 from srgan_cli.batches import BatchDataset, Batches, Prefetcher
 from srgan_cli.data import Pictures
-from srgan_cli.device import choose_device
+from srgan_cli.device import choose_device, computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.layers import split_by_weight
 from srgan_cli.losses import pixel_loss
 from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import (
-    SRGAN,
     Generator,
     GeneratorConfig,
     build_discriminator,
     load_discriminator,
     load_generator,
 )
+from srgan_cli.objectives import SRGAN, Discrimination, Objective, Pretraining
 from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.picture import to_pixels, to_tensor
@@ -583,7 +583,7 @@ def test_squares_to_validate_with_are_not_those_of_the_first_batch(options: Trai
     options = replace(options, sampling="crop", batch_size=8)
     pictures = Pictures(options.data, 10**6)
     validation = Validation(options, pictures, Generator(GeneratorConfig(8, 1)))
-    assert (validation.hr != Batches(pictures, options)[0][1]).any()
+    assert (to_pixels(validation.hr) != Batches(pictures, options)[0][1]).any()
 
 
 def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
@@ -698,7 +698,7 @@ def test_eight_pictures_are_learned_by_heart(options: TrainOptions, tmp_path: Pa
     run(options, tmp_path / "run", compiled=True)
     generator = load_generator(tmp_path / "run" / "generator.keras")
     lr, hr = Batches(Pictures(options.data, 10**6), options)[0]
-    sr, hr = (to_pixels(t, np.dtype(np.uint8)) for t in (generator.predict_on_batch(lr), hr))
+    sr = to_pixels(generator.predict_on_batch(to_tensor(lr)))
     assert psnr(luma(sr.reshape(-1, 32, 3)), luma(hr.reshape(-1, 32, 3)), border=0) > 35
 
 
@@ -721,6 +721,27 @@ def test_each_gradient_reaches_only_its_own_network(photo: np.ndarray) -> None:
         together = tape.gradient(total, [variable.value for variable in variables])
         for one, other in zip(alone, together, strict=True):
             np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Pretraining, Discrimination, SRGAN])
+@pytest.mark.parametrize("policy", ["float32", "bfloat16"])
+def test_bytes_are_the_floats_that_they_stand_for(photo: np.ndarray, kind: type[Objective], policy: str) -> None:
+    with computing_in(policy):
+        networks: list[Any] = [Generator(GeneratorConfig(8, 1)), build_discriminator()]
+    parts = [networks[0]] if kind is Pretraining else networks
+    model = kind(*parts, *([] if kind is Discrimination else [lambda hr, sr: ops.mean(ops.square(hr - sr))]))
+    lr, hr = photo[None, :32:4, :32:4], photo[None, :32, :32]
+    of_bytes, of_floats = model(lr), networks[0](to_tensor(lr))
+    np.testing.assert_allclose(ops.convert_to_numpy(of_bytes), ops.convert_to_numpy(of_floats), atol=1e-6)
+    losses = [model.compute_loss(y=y, y_pred=of_floats, training=False) for y in (hr, to_tensor(hr))]
+    assert float(ops.squeeze(losses[0])) == pytest.approx(float(ops.squeeze(losses[1])), rel=1e-5)
+
+
+def test_the_loss_is_scaled_for_a_generator_in_float16(options: TrainOptions) -> None:
+    with computing_in("float16"):
+        generator = Generator(GeneratorConfig(8, 1))
+    model = stages.build_stage("pretrain", options, generator, build_discriminator(), pixel_loss(options))
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def test_one_step_changes_both_networks(photo: np.ndarray) -> None:
