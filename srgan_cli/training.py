@@ -130,7 +130,7 @@ class _StageRun:
         line = self._session.listener.line
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("error", message="Skipping variable loading")
+                warnings.filterwarnings("error", message="Skipping")  # what is not there, which stays as it was
                 self._model.load_weights(backup.path)
         except Exception as error:  # HDF5 and Keras each report a damaged file in their own ways
             if is_out_of_memory(error):
