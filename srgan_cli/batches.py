@@ -13,9 +13,10 @@ from srgan_cli.data import Pictures
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
 from srgan_cli.options import DataOptions
+from srgan_cli.picture import to_tensor
 
 QUEUED_PER_WORKER, KEPT = 4, 4  # made ahead, and kept since backends ask for the first ones twice
-Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3), uint8
+Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3)
 
 
 class Batches:
@@ -27,10 +28,11 @@ class Batches:
     Args:
         pictures: Where they come from.
         options: Their `sampling` must be chosen.
+        as_floats: Give float32 in [-1, 1], for TensorFlow's strategies, which cannot reduce bytes.
     """
 
-    def __init__(self, pictures: Pictures, options: DataOptions) -> None:
-        self._pictures, self._options = pictures, options
+    def __init__(self, pictures: Pictures, options: DataOptions, as_floats: bool = False) -> None:
+        self._pictures, self._options, self._as_floats = pictures, options, as_floats
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step.
@@ -41,7 +43,7 @@ class Batches:
         size = self._options.batch_size
         numbers = range(step * size, step * size + size)
         lr, hr = map(np.stack, zip(*map(self._pair, numbers), strict=True))
-        return lr, hr
+        return (to_tensor(lr), to_tensor(hr)) if self._as_floats else (lr, hr)
 
     def _pair(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """The `number`-th pair of the run, (h, w, 3) and (4 h, 4 w, 3) uint8."""

@@ -78,9 +78,8 @@ class Session:
         self.validation = Validation(options, self.pictures, self.generator)
         self.name_unusable()
         self.losses = stage_losses(options)
-        self.prefetcher = Prefetcher(
-            Batches(self.pictures, options), options.workers, sum(map(options.steps_of, STAGES))
-        )
+        batches = Batches(self.pictures, options, as_floats=replicas.synchronized > 1)
+        self.prefetcher = Prefetcher(batches, options.workers, sum(map(options.steps_of, STAGES)))
 
     def _name_unused(self, options: TrainOptions, settings: GeneratorConfig) -> None:
         """Say which sizes were asked for that a generator to start from does not have."""
