@@ -62,8 +62,9 @@ def test_tiled_equals_whole_at_the_receptive_radius(upscaler: Upscaler, photo: n
 @pytest.mark.parametrize("model", RELEASED)
 def test_tiled_is_within_a_grey_level_of_whole_at_the_default_halo(model: str, shared: Path) -> None:
     upscaler = upscaler_of(model)
-    # Where `srgan`, which has the largest, has its largest seams at halos of 8 and 10.
+    # Where `srgan` has its largest seams at halos of 8 and 10, and `srresnet` at 12.
     worst = {"ppt3": (np.s_[:], np.s_[:48]), "zebra": (np.s_[57:], np.s_[:]), "monarch": (np.s_[32:80], np.s_[:])}
+    worst["barbara"] = (np.s_[:48], np.s_[:])
     for name, part in worst.items():
         lr = to_tensor(images.read_picture(shared / f"test/Set14/LR_x4/{name}.png").colour[part])
         whole = upscaler.colour.run_network(lr[None])[0]
