@@ -20,7 +20,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR
 
 
 class Batches:
-    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) uint8 RGB.
+    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) RGB, uint8.
 
     They depend on nothing but the pictures, the options and the step, so a resumed run sees what an uninterrupted one
     would have.

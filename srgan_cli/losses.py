@@ -19,21 +19,6 @@ COSINE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv4",
 Loss = Callable[[Any, Any], Any]  # (HR, SR), each (B, H, W, 3) in [-1, 1] -> a scalar
 
 
-class ReplicaLoss(keras.losses.Loss):
-    """A function of (HR, SR) as `compile` takes it.
-
-    Under a `tf.distribute` strategy Keras divides it by the number of replicas, because it adds up their gradients.
-    """
-
-    def __init__(self, function: Loss) -> None:
-        super().__init__(name="loss")
-        self._function = function
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The value of the function, (1,)."""
-        return ops.reshape(self._function(y_true, y_pred), (1,))
-
-
 def pixel_loss(options: TrainOptions) -> Loss:
     """The loss of the first stage."""
     return {"mse": _mean_squared_error, "l1": _mean_absolute_error}[options.pixel_loss]

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from srgan_cli import SCALE
-from srgan_cli.losses import Loss, ReplicaLoss
+from srgan_cli.losses import Loss
 from srgan_cli.model import Generator
 
 LEAST_PROBABILITY = 1e-30  # Keras's own binary cross-entropy has no gradient below 1e-7 on JAX
@@ -31,6 +31,15 @@ class LossWeights:
     colour: float = 0.0
 
 
+class ReplicaLoss(keras.losses.Loss):
+    """A scalar; under a `tf.distribute` strategy, which adds up gradients, Keras divides it by their number."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The scalar, (1,)."""
+        del y_true
+        return ops.reshape(y_pred, (1,))
+
+
 class Objective(keras.Model):
     """A generator with a loss: LR -> SR.
 
@@ -44,7 +53,7 @@ class Objective(keras.Model):
     def __init__(self, generator: Generator, policy: keras.DTypePolicy | None = None) -> None:
         super().__init__(name="srgan", dtype=policy)
         self.generator = generator
-        self._total = ReplicaLoss(lambda _, total: total)
+        self._total = ReplicaLoss()
         self.built = True
 
     def call(self, lr: Any, training: bool | None = None) -> Any:
