@@ -24,7 +24,6 @@ from srgan_cli.data import Pictures
 from srgan_cli.losses import content_loss
 from srgan_cli.model import build_discriminator, load_discriminator, load_generator
 from srgan_cli.options import TrainOptions
-from srgan_cli.picture import to_tensor
 from srgan_cli.released import find_weights
 
 
@@ -32,7 +31,7 @@ def main() -> None:
     """Print a line for each part."""
     model, photographs, vgg, *trained = sys.argv[1:]
     options = TrainOptions(data=photographs, sampling="crop", hr_size=128, batch_size=8, vgg_weights=vgg)
-    lr, hr = map(to_tensor, Batches(Pictures(options.data, 2**30), options)[0])
+    lr, hr = Batches(Pictures(options.data, 2**30), options, as_floats=True)[0]
     start = tf.constant(load_generator(find_weights(model))(lr, training=False))
     contents = {name: content_loss(replace(options, content_loss=name)) for name in ("vgg", "cosine")}
     discriminator = build_discriminator()

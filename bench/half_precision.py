@@ -18,7 +18,6 @@ from srgan_cli.device import computing_in
 from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.options import DataOptions
-from srgan_cli.picture import to_tensor
 
 SHARES = (256, 16, 8, 4, 2)  # one in so many channels is in float32
 
@@ -36,8 +35,8 @@ def main() -> None:
     """Print a line for each share and form."""
     generator = load_generator(Path(sys.argv[1]))
     options = DataOptions(sys.argv[2], sampling="crop", hr_size=192, batch_size=4)
-    batches = Batches(Pictures(options.data, 2**30), options)
-    lr = to_tensor(np.concatenate([batches[index][0] for index in range(3)]))
+    batches = Batches(Pictures(options.data, 2**30), options, as_floats=True)
+    lr = np.concatenate([batches[index][0] for index in range(3)])
     exact = generator.predict(lr, batch_size=4, verbose=0)
     for dtype, share in (*(("bfloat16", share) for share in SHARES), ("float16", 1)):
         layers.EXACT_SHARE = share

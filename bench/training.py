@@ -31,9 +31,8 @@ def reference(weights: str | None) -> Callable[[], None]:
     from fusion import textbook
 
     from srgan_cli.model import Generator, build_discriminator
-    from srgan_cli.picture import to_tensor
 
-    data = batches()
+    data = batches(as_floats=True)
     generator, discriminator = textbook(Generator()), build_discriminator()
     vgg = keras.applications.VGG19(include_top=False, weights=weights or "imagenet")
     features = keras.Model(vgg.inputs, vgg.layers[9].output, trainable=False)
@@ -48,7 +47,7 @@ def reference(weights: str | None) -> Callable[[], None]:
 
     def steps() -> None:
         for index in range(STEPS):
-            lr, hr = map(to_tensor, data[index])
+            lr, hr = data[index]
             sr = generator.predict(lr, verbose=0)
             discriminator.train_on_batch(hr, valid)
             discriminator.train_on_batch(sr, fake)
@@ -66,19 +65,20 @@ def ours(weights: str | None) -> Callable[[], None]:
     from srgan_cli.options import TrainOptions
 
     options = TrainOptions(vgg_weights=weights)
-    data, model = batches(), SRGAN(Generator(), build_discriminator(), content_loss(options))
+    data, model = batches(as_floats=False), SRGAN(Generator(), build_discriminator(), content_loss(options))
     model.compile(make_optimizer(options, options.steps))
     return lambda: model.fit(data, verbose=0, shuffle=False)
 
 
-def batches() -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
+def batches(as_floats: bool) -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
     """The pictures, resized, as `STEPS` batches."""
     from srgan_cli.batches import BatchDataset, Batches, Prefetcher
     from srgan_cli.data import Pictures
     from srgan_cli.options import DataOptions
 
     options = DataOptions(str(PICTURES), sampling="resize", hr_size=HR_SIZE, batch_size=BATCH)
-    return BatchDataset(Prefetcher(Batches(Pictures(options.data, 2**30), options), options.workers, STEPS), 0, STEPS)
+    made = Batches(Pictures(options.data, 2**30), options, as_floats)
+    return BatchDataset(Prefetcher(made, options.workers, STEPS), 0, STEPS)
 
 
 def run(name: str, weights: str | None, pipe: Connection) -> None:

@@ -28,7 +28,7 @@ class Batches:
     Args:
         pictures: Where they come from.
         options: Their `sampling` must be chosen.
-        as_floats: Give float32 in [-1, 1], for TensorFlow's strategies, which cannot reduce bytes.
+        as_floats: Give float32 in [-1, 1], as networks take them, instead of bytes.
     """
 
     def __init__(self, pictures: Pictures, options: DataOptions, as_floats: bool = False) -> None:

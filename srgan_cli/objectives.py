@@ -32,7 +32,7 @@ class LossWeights:
 
 
 class ReplicaLoss(keras.losses.Loss):
-    """A scalar; under a `tf.distribute` strategy, which adds up gradients, Keras divides it by their number."""
+    """A scalar, which Keras divides by the number of replicas where a `tf.distribute` strategy adds up gradients."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The scalar, (1,)."""

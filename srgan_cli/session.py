@@ -78,6 +78,7 @@ class Session:
         self.validation = Validation(options, self.pictures, self.generator)
         self.name_unusable()
         self.losses = stage_losses(options)
+        # TensorFlow's strategies cannot reduce bytes.
         batches = Batches(self.pictures, options, as_floats=replicas.synchronized > 1)
         self.prefetcher = Prefetcher(batches, options.workers, sum(map(options.steps_of, STAGES)))
 

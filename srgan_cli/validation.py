@@ -18,7 +18,7 @@ from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import Generator, load_generator
 from srgan_cli.optimization import estimate_statistics
 from srgan_cli.options import TrainOptions
-from srgan_cli.picture import to_pixels, to_tensor
+from srgan_cli.picture import to_pixels
 
 SQUARES = 8
 STATISTICS_SQUARES, STATISTICS_BATCHES = 64, 8
@@ -36,10 +36,10 @@ class Validation:
     def __init__(self, options: TrainOptions, pictures: Pictures, generator: Generator) -> None:
         self.pictures = Pictures(options.validation, 0) if options.validation else pictures
         fixed = replace(options, batch_size=min(SQUARES, len(self.pictures)), seed=options.seed + 1)
-        self.lr, self.hr = map(to_tensor, Batches(self.pictures, fixed)[0])
+        self.lr, self.hr = Batches(self.pictures, fixed, as_floats=True)[0]
         count = max(STATISTICS_BATCHES, STATISTICS_SQUARES // options.batch_size)
-        batches = Batches(pictures, options)
-        squares = [to_tensor(batches[step][0]) for step in range(0 if options.batch_norm == "frozen" else count)]
+        batches = Batches(pictures, options, as_floats=True)
+        squares = [batches[step][0] for step in range(0 if options.batch_norm == "frozen" else count)]
         self._statistics_of = np.array_split(np.concatenate(squares), STATISTICS_BATCHES) if squares else []
         with computing_in("float32"):
             self.released = Generator(generator.settings)
