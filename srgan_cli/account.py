@@ -3,7 +3,6 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
 
 from srgan_cli import console
 from srgan_cli.errors import UsageError
@@ -25,7 +24,7 @@ class Account:
     def __init__(self, json: bool = False, quiet: bool = False, dry_run: bool = False, debug: bool = False) -> None:
         self._json, self._quiet, self._dry_run, self._debug = json, quiet, dry_run, debug
         self._counts: Counter[str] = Counter()
-        self._setup: Mapping[str, str | float] = {}
+        self._setup: dict[str, str | float | None] = dict.fromkeys(("model", "strength", "device", "precision"))
 
     def say(self, message: str) -> None:
         """Print a line for people."""

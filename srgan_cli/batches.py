@@ -20,7 +20,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR
 
 
 class Batches:
-    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) RGB, uint8.
+    """(LR, HR) of each step: (B, hr_size / 4, hr_size / 4, 3) and (B, hr_size, hr_size, 3) RGB.
 
     They depend on nothing but the pictures, the options and the step, so a resumed run sees what an uninterrupted one
     would have.
@@ -28,7 +28,7 @@ class Batches:
     Args:
         pictures: Where they come from.
         options: Their `sampling` must be chosen.
-        as_floats: Give float32 in [-1, 1], as networks take them, instead of bytes.
+        as_floats: Give float32 in [-1, 1], as networks take them, instead of uint8.
     """
 
     def __init__(self, pictures: Pictures, options: DataOptions, as_floats: bool = False) -> None:

@@ -102,18 +102,15 @@ def loading() -> Iterator[None]:
         raise UsageError(f"KERAS_BACKEND is {backend!r}", f"{CHOOSE_BACKEND}, or unset it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # such as of functions made for several models
-    stderr = os.dup(2)
+    with _native_stderr_silenced() as stderr:
 
-    def end(_number: int, _frame: Any) -> None:
-        os.write(stderr, f"{INTERRUPTED}\n".encode())
-        _die_of_interrupt()
+        def end(_number: int, _frame: Any) -> None:
+            os.write(stderr, f"{INTERRUPTED}\n".encode())
+            _die_of_interrupt()
 
-    try:
-        with _handled_by(end, signal.SIGINT, signal.SIGTERM), _native_stderr_silenced():
+        with _handled_by(end, signal.SIGINT, signal.SIGTERM):
             _load_keras()
             yield
-    finally:
-        os.close(stderr)
 
 
 def _load_keras() -> None:
@@ -139,8 +136,8 @@ def _load_keras() -> None:
 
 
 @contextmanager
-def _native_stderr_silenced() -> Iterator[None]:
-    """Hide what C++ libraries write to stderr meanwhile.
+def _native_stderr_silenced() -> Iterator[int]:
+    """Hide what C++ libraries write to stderr meanwhile; the descriptor that still leads there.
 
     TensorFlow announces its CPU features and missing GPU drivers there, and no variable of its own turns that off.
     """
@@ -149,7 +146,7 @@ def _native_stderr_silenced() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        yield
+        yield kept
     finally:
         os.dup2(kept, 2)
         os.close(kept)

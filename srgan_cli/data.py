@@ -81,9 +81,9 @@ class Pictures:
         pixels = self._cache.get(name)
         if pixels is None:
             pixels = as_rgb8(bleed(self._read(name)))  # as in upscaling
-            self._keep(name, pixels)
         if min(pixels.shape[:2]) < smallest_side:
             raise SrganError(f"{name}: has a side shorter than {smallest_side} pixels")
+        self._keep(name, pixels)
         return pixels
 
     def _keep(self, name: str, pixels: np.ndarray) -> None:

@@ -37,7 +37,7 @@ def make_optimizer(options: TrainOptions, steps: int) -> AveragingAdam:
         beta_1=options.beta_1,
         clipnorm=options.clip_norm,
         use_ema=options.average > 0,
-        ema_momentum=options.average or 0.99,
+        ema_momentum=options.average,
     )
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from srgan_cli.errors import SrganError
 from srgan_cli.files import STDOUT
 
-SETUP = ("model", "strength", "device", "precision")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -57,12 +55,12 @@ def _told(path: Path | None, stream: str) -> Path | str | None:
     return stream if path == STDOUT else path
 
 
-def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
+def to_json(outcome: Outcome, setup: Mapping[str, str | float | None]) -> str:
     """One line of ASCII, whatever the names of the files.
 
     Args:
         outcome: Of a picture.
-        setup: `model`, `strength`, `device` and `precision`, as far as they are settled.
+        setup: What it is computed with, as far as that is settled: more keys and values.
     """
     lr, sr = outcome.lr_size or (None, None), outcome.sr_size or (None, None)
     content = {
@@ -73,7 +71,7 @@ def to_json(outcome: Outcome, setup: Mapping[str, str | float]) -> str:
         "output_width": sr[0],
         "output_height": sr[1],
         "frames": outcome.frames,
-        **{key: setup.get(key) for key in SETUP},
+        **setup,
         "memory": outcome.memory,
         "seconds": None if outcome.seconds is None else round(outcome.seconds, 3),
         "error": outcome.error.message if outcome.error else None,

@@ -63,16 +63,13 @@ def one_parameter_per_field(options: type) -> Callable[[Callable[..., None]], Ca
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature, kinds = inspect.signature(command), get_type_hints(options)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        made = []
-        for field in fields(options):
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.kind != p.VAR_KEYWORD]
+        for place, field in enumerate(fields(options)):
             annotation: Any = Annotated[without_none(kinds[field.name]) | None, _as_option(field)]
-            made.append(
-                inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-            )
-        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        command.__signature__ = signature.replace(parameters=[*made, *own])  # type: ignore[attr-defined]
-        command.__annotations__ = {p.name: p.annotation for p in (*made, *own)}
+            made = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            parameters.insert(place, made)
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command
 
     return decorate

@@ -6,7 +6,6 @@ import io
 import os
 import re
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -264,7 +263,7 @@ def _opens(path: Path) -> bool:
     """Whether a file that is not named like a picture is one, and does not just begin with the letters of one."""
     with suppress(Exception):  # a damaged picture is a picture; what is wrong with it is said later
         try:
-            with warnings.catch_warnings(action="ignore"), Image.open(path):
+            with Image.open(path):
                 pass
         except UnidentifiedImageError:
             return False

@@ -1,4 +1,4 @@
-"""What each stage of training minimises, in which model, which layers learn in it, and what its files take."""
+"""Options -> the model that `fit` trains in each stage, which layers learn in it, and what its files take."""
 
 import math
 from dataclasses import replace

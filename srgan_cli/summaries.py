@@ -1,7 +1,6 @@
 """TensorBoard's event files: scalars, sample sheets and graphs, on every Keras backend."""
 
 import io
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,18 +72,7 @@ class Summaries:
 
 
 def _nodes(network: keras.Model) -> Iterator[NodeDef]:
-    functional = keras.Model(network.inputs, network.outputs)
-    for layer in json.loads(functional.to_json())["config"]["layers"]:
-        parents = [f"{network.name}/{parent}" for parent in _parents(layer["inbound_nodes"])]
-        yield NodeDef(name=f"{network.name}/{layer['name']}", op=layer["class_name"], input=parents)
-
-
-def _parents(inbound: Any) -> Iterator[str]:
-    """The names of the layers that a layer's inbound nodes, as Keras saves them, lead to."""
-    if isinstance(inbound, dict):
-        if "keras_history" in inbound:
-            yield inbound["keras_history"][0]
-        inbound = list(inbound.values())
-    if isinstance(inbound, list):
-        for part in inbound:
-            yield from _parents(part)
+    for layer in network.layers:
+        parents = dict.fromkeys(tensor._keras_history.operation.name for tensor in keras.tree.flatten(layer.input))
+        inputs = [f"{network.name}/{parent}" for parent in parents if parent != layer.name]  # an Input's is itself
+        yield NodeDef(name=f"{network.name}/{layer.name}", op=type(layer).__name__, input=inputs)

@@ -287,6 +287,15 @@ def test_what_transparency_hides_is_not_learned(tmp_path: Path) -> None:
     assert (Pictures(str(tmp_path), 0).load(0, 1) == (200, 100, 50)).all()
 
 
+def test_what_is_too_small_takes_no_cache_from_the_rest(tmp_path: Path, photo: np.ndarray) -> None:
+    for name, side in (("a.png", 32), ("b.png", 64)):
+        Image.fromarray(photo[:side, :side]).save(tmp_path / name)
+    pictures = Pictures(str(tmp_path), cache_bytes=64 * 64 * 3)
+    assert pictures.load(0, smallest_side=64).shape == (64, 64, 3)
+    (tmp_path / "b.png").unlink()
+    assert pictures.load(0, smallest_side=64).shape == (64, 64, 3)
+
+
 def test_the_cache_keeps_within_its_budget_and_changes_nothing(folder: Path) -> None:
     choice = options(folder)
     for budget in (0, 20_000, 10**9):
