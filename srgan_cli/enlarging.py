@@ -23,6 +23,7 @@ class Enlarger:
         tile: Side of a patch in LR pixels.
         halo: Real neighbours read around it, in LR pixels.
         run_network: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3), float32 RGB in [-1, 1].
+        repairs: Whether one of the networks learned to repair damage.
         receptive_radius: From how far an LR pixel can reach, in LR pixels: a halo of it makes tiles exact.
 
     Args:
@@ -39,6 +40,7 @@ class Enlarger:
         self.run_network = blend(networks)
         self.receptive_radius = max(network.receptive_radius for _, network in networks)
         self.halo = min(halo, self.receptive_radius)
+        self.repairs = any(network.generator.settings.degradation != "bicubic" for _, network in networks)
         self._on_cpu = networks[0][1].device.startswith("cpu")
         # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
         bytes_per_value = 4 if networks[0][1].precision == "float32" else 2

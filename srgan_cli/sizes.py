@@ -1,7 +1,8 @@
 """How large a result is to be, and the reduction to exactly that size; NumPy and Pillow only."""
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from math import ceil, prod
 from typing import Any
 
@@ -11,10 +12,11 @@ from PIL import Image
 from srgan_cli import SCALE
 from srgan_cli.errors import UsageError
 from srgan_cli.options import flag
-from srgan_cli.picture import Picture, map_planes
+from srgan_cli.picture import Picture
 
 LONGEST_SIDE = 2**31 - 1  # pixels; PNG's
 SUFFIX = re.compile(r"_(x(\d+(?:\.\d+)?)|(w|h|long)(\d{3,}))$", re.IGNORECASE)  # of any size from 100 pixels up
+LEAST_SEEN = 1 / 255  # opacity
 SIDES = {"w": "width", "h": "height", "long": "long_edge"}  # in a suffix -> of `Size`
 
 
@@ -95,21 +97,36 @@ def split_name(name: str) -> tuple[str, Size | None]:
 def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], margin: int = 0) -> Picture:
     """A uint16 picture resized by antialiased bicubic interpolation in float and rounded once, to `dtype`.
 
-    Around it `margin` pixels are only neighbours.
+    Colours count as much as they are seen: what is under transparency would otherwise show beside an edge. Around the
+    picture `margin` pixels are only neighbours.
     """
-    highest = np.iinfo(dtype).max
 
-    def resize(pixels: np.ndarray) -> np.ndarray:
-        resized = np.empty((height, width, pixels.shape[-1]), dtype)
-        for channel, plane in enumerate(np.moveaxis(pixels, -1, 0)):  # one by one, since floats take much memory
-            resized[..., channel] = np.rint(np.clip(_resize_plane(plane, height, width, margin), 0, 1) * highest)
-        return resized
+    def resize(plane: np.ndarray) -> np.ndarray:
+        image = Image.fromarray(plane)
+        box = (margin, margin, image.width - margin, image.height - margin)
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box))
 
-    return map_planes(picture, resize)
+    def put_together(planes: Iterable[np.ndarray], channels: int) -> np.ndarray:
+        result = np.empty((height, width, channels), dtype)
+        for channel, plane in enumerate(planes):  # one by one, since floats take much memory
+            result[..., channel] = np.rint(plane.clip(0, 1) * np.iinfo(dtype).max)
+        return result
+
+    colours = map(_in_floats, np.moveaxis(picture.colour, -1, 0))
+    channels = picture.colour.shape[-1]
+    if picture.alpha is None:
+        return replace(picture, colour=put_together(map(resize, colours), channels))
+    opacity = _in_floats(picture.alpha[..., 0])
+    resized = resize(opacity)
+    seen = resized >= LEAST_SEEN
+
+    def weighed(colour: np.ndarray) -> np.ndarray:
+        return np.divide(resize(colour * opacity), resized, out=resize(colour).copy(), where=seen)
+
+    colour = put_together(map(weighed, colours), channels)
+    return replace(picture, colour=colour, alpha=put_together([resized], 1))
 
 
-def _resize_plane(plane: np.ndarray, height: int, width: int, margin: int) -> np.ndarray:
-    """(H, W) uint16 -> (height, width) float32 in [0, 1], a little beyond it beside edges."""
-    image = Image.fromarray(plane.astype(np.float32) / np.float32(65_535))
-    box = (margin, margin, image.width - margin, image.height - margin)
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box))
+def _in_floats(plane: np.ndarray) -> np.ndarray:
+    """uint16 -> float32 in [0, 1]."""
+    return plane.astype(np.float32) / np.float32(65_535)

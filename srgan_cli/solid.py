@@ -6,73 +6,120 @@ from srgan_cli.picture import Picture
 from srgan_cli.tones import Tones
 
 LIMITED_AT_ONCE = 2**16  # pixels of LR, since floats take much memory
-JUMP = 1 / 8  # of opacity, from pixel to pixel
+JUMP_OF_ALPHA, JUMP_OF_COLOUR = (3, 1 / 8), (5, 1 / 2)  # in a square of this side, by this share of the range
+NEUTRAL_AROUND = 5  # pixels of LR, a square's side
+JPEG_BLOCK = 8  # pixels
 
 
-def keep_solid(alpha_sr: np.ndarray, alpha_lr: np.ndarray) -> np.ndarray:
-    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in (H, W, 1).
+def keep_solid(alpha_sr: np.ndarray, lr: Picture) -> np.ndarray:
+    """The enlarged alpha (k H, k W, 1) kept near the least and the most of its 3x3 neighbours in the picture.
 
-    So what is opaque or transparent in the picture stays exactly that.
+    It may go as far beyond them as they are apart: a hair of half a pixel's width is opaque, and narrower. Not so where
+    colours jump, too; see `keep_seen`. What is opaque or transparent in the picture stays exactly that.
     """
-    return np.clip(alpha_sr, *_extremes(alpha_lr, slice(None), alpha_sr.shape[0] // alpha_lr.shape[0]))
+    assert lr.alpha is not None
+    scale, full = len(alpha_sr) // len(lr.alpha), np.iinfo(lr.alpha.dtype).max
+    least, most = _extremes(lr.alpha.astype(np.int32))
+    beyond = np.where(_jumps(lr.colour, *JUMP_OF_COLOUR), 0, most - least)
+    limits = (np.clip(limit, 0, full).astype(lr.alpha.dtype) for limit in (least - beyond, most + beyond))
+    return np.clip(alpha_sr, *(_enlarged(limit, scale) for limit in limits))
 
 
 def keep_seen(sr: Picture, lr: Picture) -> None:
-    """Keep what is seen, on black and on white, between the least and the most around it, where transparency jumps.
+    """Keep what is seen, on black and on white, between the least and the most around it, where all jumps.
 
     Colours and transparency are enlarged apart. Where both jump, as between a white card and its black shadow, their
     edges may lie a pixel apart, and the shadow's colour be seen without its transparency.
 
     Args:
         sr: Enlarged; its colours are changed in place.
-        lr: What it was enlarged from; both have alpha.
+        lr: What it was enlarged from; both have alpha. Under full transparency it has the colours that are nearby.
     """
     assert sr.alpha is not None
     assert lr.alpha is not None
     scale, full = len(sr.alpha) // len(lr.alpha), np.float32(np.iinfo(lr.alpha.dtype).max)
     rows = max(1, LIMITED_AT_ONCE // lr.alpha.shape[1])
     for start in range(0, len(lr.alpha), rows):
-        around = slice(max(0, start - 1), start + rows + 1)
+        around = slice(max(0, start - 2), start + rows + 2)
         inside = slice(start - around.start, start - around.start + rows)
         band = slice(scale * start, scale * (start + rows))
-        opacity_lr = lr.alpha[around] / full
-        if np.ptp(opacity_lr) <= JUMP:
+        alpha_lr, colour_lr = lr.alpha[around], lr.colour[around]
+        jumps = (_jumps(alpha_lr, *JUMP_OF_ALPHA) & _jumps(colour_lr, *JUMP_OF_COLOUR))[inside]
+        if not jumps.any():
             continue
         colour, opacity = sr.colour[band], sr.alpha[band] / full
-        on_black, on_black_lr = colour * opacity, lr.colour[around] * opacity_lr
+        opacity_lr = alpha_lr / full
+        on_black, on_black_lr = colour * opacity, colour_lr * opacity_lr
         for behind in (0, full):
-            least, most = _extremes(on_black_lr + (1 - opacity_lr) * behind, inside, scale)
+            least, most = (_enlarged(e[inside], scale) for e in _extremes(on_black_lr + (1 - opacity_lr) * behind))
             on_black = np.clip(on_black, least - (1 - opacity) * behind, most - (1 - opacity) * behind)
         limited = np.rint(on_black / np.maximum(opacity, 1 / full)).clip(0, full).astype(colour.dtype)
-        lowest, highest = _extremes(opacity_lr, inside, scale)
-        np.copyto(colour, limited, where=(highest - lowest > JUMP) & (opacity > 0))
+        np.copyto(colour, limited, where=_enlarged(jumps, scale) & (opacity > 0))
 
 
-def _extremes(plane: np.ndarray, rows: slice, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the most of the 3x3 neighbours of these rows of (H, W, C), each `scale` x `scale` times."""
+def _jumps(plane: np.ndarray, side: int, share: float) -> np.ndarray:
+    """Where neighbours in (H, W, C) differ by more than a share of the range in a channel; (H, W, 1)."""
+    least, most = _extremes(plane, side)
+    return (most - least > share * np.iinfo(plane.dtype).max).any(axis=-1, keepdims=True)
+
+
+def _extremes(plane: np.ndarray, side: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of the `side` x `side` neighbours in (H, W, C)."""
     from scipy import ndimage
 
-    least, most = (
-        extreme(plane, size=(3, 3, 1), mode="nearest")[rows].repeat(scale, axis=0).repeat(scale, axis=1)
-        for extreme in (ndimage.minimum_filter, ndimage.maximum_filter)
-    )
+    filters = ndimage.minimum_filter, ndimage.maximum_filter
+    least, most = (extreme(plane, size=(side, side, 1), mode="nearest") for extreme in filters)
     return least, most
 
 
-def keep_black_and_white(sr: np.ndarray, lr: np.ndarray, tones: Tones) -> None:
-    """Make an enlarged picture black or white, channel by channel, where its original is so for a pixel around.
+def _enlarged(plane: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W, C), each value `scale` x `scale` times."""
+    return plane.repeat(scale, axis=0).repeat(scale, axis=1)
 
-    Shops refuse a background that is almost white.
+
+def keep_flat(sr: np.ndarray, lr: np.ndarray, tones: Tones, repairs: bool) -> None:
+    """Make an enlarged picture one code, channel by channel, where its original is so for a pixel around.
+
+    Shops refuse a background that is almost white. Where damage is to be repaired, what is neither black nor white may
+    be a block of JPEG's, so that there it must be so far enough for two.
 
     Args:
         sr: (k H, k W, C) uint8 or uint16; changed in place.
         lr: (H, W, C), the same dtype.
         tones: What of the range is black and white.
+        repairs: Whether the network repairs damage.
+    """
+    flat = _is_flat(lr, 3)
+    if repairs:
+        black, white = tones.ends(lr.dtype)
+        flat = (flat & ((lr == black) | (lr == white))) | _is_flat(lr, 2 * JPEG_BLOCK + 1)
+    np.copyto(_blocks(sr, lr), lr[:, None, :, None], where=flat[:, None, :, None])
+
+
+def keep_neutral(sr: np.ndarray, lr: np.ndarray) -> None:
+    """Take the colour from an enlarged picture where its original has none for two pixels around.
+
+    Args:
+        sr: (k H, k W, C) uint8 or uint16; changed in place.
+        lr: (H, W, C), the same dtype.
     """
     from scipy import ndimage
 
+    neutral = ndimage.minimum_filter((lr == lr[..., :1]).all(axis=-1), size=NEUTRAL_AROUND, mode="nearest")
+    rows, columns = np.nonzero(neutral)
+    blocks = _blocks(sr, lr)
+    for some in np.array_split(np.arange(len(rows)), len(rows) // LIMITED_AT_ONCE + 1):
+        index = rows[some], slice(None), columns[some]
+        blocks[index] = np.rint(blocks[index].mean(axis=-1, dtype=np.float32))[..., None]
+
+
+def _is_flat(plane: np.ndarray, side: int) -> np.ndarray:
+    """Where (H, W, C) is one value in each square of this side."""
+    least, most = _extremes(plane, side)
+    return least == most
+
+
+def _blocks(sr: np.ndarray, lr: np.ndarray) -> np.ndarray:
+    """(k H, k W, C) as (H, k, W, k, C), a view."""
     height, width, channels = lr.shape
-    blocks = sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)
-    for extreme in tones.ends(lr.dtype):
-        solid = ndimage.minimum_filter(lr == extreme, size=(3, 3, 1), mode="nearest")
-        np.copyto(blocks, sr.dtype.type(extreme), where=solid[:, None, :, None])
+    return sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)

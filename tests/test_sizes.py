@@ -5,6 +5,7 @@ import pytest
 from conftest import upscaler_of
 from PIL import Image
 
+from srgan_cli.alpha import flatten
 from srgan_cli.errors import UsageError
 from srgan_cli.picture import Picture, to_16_bits
 from srgan_cli.sizes import Size, to_size
@@ -45,6 +46,23 @@ def test_a_reduction_is_antialiased_and_rounded_once(photo: np.ndarray) -> None:
     assert np.abs(reduced.astype(int) - np.asarray(image)).max() <= 1
     kept = to_size(to_16_bits(Picture(photo)), 128, 192, np.dtype(np.uint8)).colour
     np.testing.assert_array_equal(kept, photo)
+
+
+@pytest.mark.parametrize("behind", [0, 255])
+def test_a_reduction_shows_no_colour_that_was_not_seen(behind: int, photo: np.ndarray) -> None:
+    """A white card, and a red one that cannot be seen, on black and on white."""
+    card = Picture(np.full((64, 64, 3), 255, np.uint8), np.zeros((64, 64, 1), np.uint8))
+    card.alpha[:, 21:] = 255  # type: ignore[index]
+    card.colour[:, :21] = 255, 0, 0
+    card.colour[:21, :] = photo[:21, :64]
+    reduced = to_size(to_16_bits(card), 24, 24, np.dtype(np.uint8))
+    on_behind, truth = flatten(reduced, (behind,) * 3), to_16_bits(flatten(card, (behind,) * 3))
+    expected = to_size(truth, 24, 24, np.dtype(np.uint8)).colour
+    differs = np.abs(on_behind.colour.astype(int) - expected)
+    assert differs[10:].max() <= 1
+    assert differs.max() <= 8  # what swings beyond opaque is lost
+    assert reduced.alpha is not None
+    assert (reduced.colour[10:][reduced.alpha[10:, :, 0] > 0] == 255).all()
 
 
 @pytest.mark.parametrize(("level", "rounded"), [(100.6 * 257, 101), (100.4 * 257, 100)])

@@ -7,24 +7,38 @@ import pytest
 
 from srgan_cli import solid
 from srgan_cli.picture import Picture, map_planes
-from srgan_cli.solid import keep_black_and_white, keep_seen, keep_solid
+from srgan_cli.solid import keep_flat, keep_neutral, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones
 
 
-def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
-    lr = np.array([[10, 10, 10, 50, 90, 90]] * 3, np.uint8)[..., None]
-    low, high = (keep_solid(np.full((6, 12, 1), level, np.uint8), lr)[2, ::2, 0].tolist() for level in (0, 255))
-    assert low == [10, 10, 10, 10, 50, 90]
-    assert high == [10, 10, 50, 90, 90, 90]
-    lr = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
-    assert (keep_solid(np.full((5, 5, 1), 255, np.uint8), lr)[..., 0] == 99).sum() == 9  # corners, too
+def with_alpha(alpha: np.ndarray, colour: int | np.ndarray = 7) -> Picture:
+    return Picture(np.broadcast_to(np.asarray(colour, alpha.dtype), alpha.shape), alpha)
+
+
+def limits(lr: Picture) -> tuple[list[int], list[int]]:
+    """The least and the most that alpha may be, twice as large, along the middle row."""
+    assert lr.alpha is not None
+    height, width, _ = lr.alpha.shape
+    sr = (np.full((2 * height, 2 * width, 1), level, np.uint8) for level in (0, 255))
+    low, high = (keep_solid(alpha, lr)[height, ::2, 0].tolist() for alpha in sr)
+    return low, high
+
+
+def test_alpha_stays_near_that_of_the_neighbours_a_pixel_away() -> None:
+    alpha = np.array([[100, 100, 100, 140, 180, 180]] * 3, np.uint8)[..., None]
+    assert limits(with_alpha(alpha)) == ([100, 100, 60, 20, 100, 180], [100, 100, 180, 255, 220, 180])
+    colour = np.array([0, 0, 0, 0, 255, 255])[None, :, None]
+    low, high = [100, 100, 100, 100, 140, 180], [100, 100, 140, 180, 180, 180]
+    assert limits(with_alpha(alpha, colour)) == (low, high)
+    alpha = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
+    assert (keep_solid(np.full((5, 5, 1), 198, np.uint8), with_alpha(alpha)) == 198).sum() == 9  # corners, too
 
 
 def test_what_is_solid_stays_exactly_so() -> None:
     lr = np.zeros((4, 8, 1), np.uint8)
     lr[:, 4:] = 255
     sr = np.full((16, 32, 1), 250, np.uint8)
-    kept = keep_solid(sr, lr)
+    kept = keep_solid(sr, with_alpha(lr))
     assert (kept[:, :12] == 0).all()
     assert (kept[:, 12:20] == 250).all()
     assert (kept[:, 20:] == 255).all()
@@ -69,12 +83,14 @@ def test_where_transparency_changes_slowly_colours_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("dtype", "tones"), [(np.uint8, WHOLE), (np.uint16, WHOLE), (np.uint16, Tones(high=4095, white=4095))]
 )
-def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, tones: Tones) -> None:
+@pytest.mark.parametrize("repairs", [False, True])
+def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, tones: Tones, repairs: bool) -> None:
     white = tones.ends(np.dtype(dtype))[1]
     lr = np.full((5, 9, 3), white, dtype)
-    lr[:, 4:], lr[..., 1] = 0, 77
+    lr[:, 4:] = 0
+    lr[..., 1] = np.arange(9)
     sr = np.full((20, 36, 3), 50, dtype)
-    keep_black_and_white(sr, lr, tones)
+    keep_flat(sr, lr, tones, repairs)
     for channel in (0, 2):
         assert (sr[:, :12, channel] == white).all()
         assert (sr[:, 12:20, channel] == 50).all()
@@ -82,10 +98,39 @@ def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, tones: Tone
     assert (sr[..., 1] == 50).all()
 
 
+@pytest.mark.parametrize("repairs", [False, True])
+def test_what_is_flat_stays_so_but_for_what_may_be_a_block_of_jpeg(repairs: bool) -> None:
+    lr = np.full((40, 40, 1), 245, np.uint8)
+    lr[20, 20] = 7
+    sr = np.full((80, 80, 1), 250, np.uint8)
+    keep_flat(sr, lr, WHOLE, repairs)
+    side = 34 if repairs else 6
+    assert (sr == 250).sum() == side**2
+    assert (sr[41 - side // 2 : 41 + side // 2, 41 - side // 2 : 41 + side // 2] == 250).all()
+    assert (np.delete(sr, np.s_[41 - side // 2 : 41 + side // 2], axis=0) == 245).all()
+
+
 def test_a_pixel_that_differs_spoils_all_around_it() -> None:
     lr = np.full((5, 5, 1), 255, np.uint8)
     lr[2, 2] = 254
     sr = np.full((20, 20, 1), 250, np.uint8)
-    keep_black_and_white(sr, lr, WHOLE)
+    keep_flat(sr, lr, WHOLE, repairs=True)
     assert (sr == 250).sum() == 12 * 12
     assert (sr[4:16, 4:16] == 250).all()
+
+
+@pytest.mark.parametrize("at_once", [3, 2**16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_grey_gets_no_colour(dtype: Any, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solid, "LIMITED_AT_ONCE", at_once)
+    lr = np.arange(9, dtype=dtype)[:, None, None].repeat(8, axis=1).repeat(3, axis=2)
+    lr[0, 0, 2] += 1  # a stamp
+    sr = np.empty((18, 16, 3), dtype)
+    sr[...] = 10, 20, 32
+    sr[:, ::2] += 1
+    keep_neutral(sr, lr)
+    assert (sr[:6, :6] == lr.dtype.type([11, 21, 33])).sum() == 6 * 6 // 2 * 3
+    grey = np.delete(sr.reshape(9, 2, 8, 2, 3), np.s_[:3], axis=0)
+    assert (grey[..., 0, :] == 22).all()
+    assert (grey[..., 1, :] == 21).all()
+    assert (sr[:6, 6::2] == 22).all()
