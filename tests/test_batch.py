@@ -476,6 +476,8 @@ def test_a_dry_run_lists_what_would_be_written(capsysbinary: pytest.CaptureFixtu
     )
     assert stderr == b"2 to do\n"
     assert not Path("out").exists()
+    account.enter(Outcome(Path("undecodable \udcff.png"), Path("out.png")))
+    assert capsysbinary.readouterr().out == b"undecodable \xff.png -> out.png\n"
 
 
 @pytest.mark.usefixtures("folder")

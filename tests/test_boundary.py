@@ -67,6 +67,25 @@ def test_what_threads_have_not_written_when_it_is_interrupted_is_deleted(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_said_before_it_is_interrupted_is_read() -> None:
+    said = (
+        "import sys\nfrom srgan_cli import boundary\nwith boundary.program():\n    print('a result')\n    sys.exit(130)"
+    )
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, env=buffered, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, b"a result\n")
+
+
+def test_that_nobody_reads_the_promise_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(os, "write", closed)
+    with stop_signals("stopping") as stopped:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stopped == [signal.SIGTERM]
+
+
 def test_the_first_signal_is_noted_and_the_second_ctrl_c_ends_at_once() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_signals() as stopped:

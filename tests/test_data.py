@@ -70,6 +70,19 @@ def test_squares_are_mirrored_and_crops_turned_and_from_anywhere(tmp_path: Path,
     assert len(places) > 60 if sampling == "crop" else len(places) == 1
 
 
+def test_whole_pictures_are_resized_upright_also_small_ones(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:20, :24].astype(np.uint8) * 10
+    Image.fromarray(np.stack([rows, columns, rows], axis=-1)).save(tmp_path / "p.png")
+    (square,) = batches(options(tmp_path, sampling="resize", batch_size=1))[0][1].astype(int)
+    assert (square[-1, :, 0] > square[0, :, 0] + 150).all()
+
+
+def test_lr_is_damaged_where_that_is_to_be_repaired(folder: Path) -> None:
+    clean, photo = (batches(options(folder, degradation=kind))[0] for kind in ("bicubic", "photo"))
+    np.testing.assert_array_equal(clean[1], photo[1])
+    assert (clean[0] != photo[0]).any()
+
+
 def test_crops_reach_every_edge(tmp_path: Path) -> None:
     rows, columns = np.mgrid[:33, :33].astype(np.uint8)
     Image.fromarray(np.stack([rows, columns, rows], axis=-1)).save(tmp_path / "p.png")

@@ -5,16 +5,20 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import ROOT, operation_by_operation
 from PIL import Image
 from test_cli import in_process
 
+from srgan_cli import replicas
 from srgan_cli.errors import UsageError
 from srgan_cli.replicas import is_chief, replicated
 from srgan_cli.runs import RunFolder
@@ -73,6 +77,8 @@ def test_only_one_machine_writes(
     monkeypatch: pytest.MonkeyPatch, cluster: dict[str, list[str]], task: dict[str, object], chief: bool
 ) -> None:
     assert is_chief()
+    monkeypatch.setenv("TF_CONFIG", "")
+    assert is_chief()
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     assert is_chief() is chief
 
@@ -91,9 +97,49 @@ def test_on_jax_all_devices_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
     monkeypatch.setattr(keras.distribution, "DataParallel", lambda devices: devices)
     monkeypatch.setattr(keras.distribution, "set_distribution", taken.append)
-    with replicated(6, lambda _: None) as replicas:
-        assert (replicas.devices, replicas.synchronized) == (3, 1)
+    with replicated(6, lambda _: None) as used:
+        assert (used.devices, used.synchronized) == (3, 1)
     assert taken == [["gpu:0", "gpu:1", "gpu:2"], None]
+
+
+def test_on_jax_as_many_devices_as_divide_the_batch_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    lines: list[str] = []
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    monkeypatch.setattr(keras.distribution, "DataParallel", lambda devices: devices)
+    monkeypatch.setattr(keras.distribution, "set_distribution", taken.append)
+    with replicated(4, lines.append) as used:
+        assert used.devices == 2
+    assert taken == [["gpu:0", "gpu:1"], None]
+    assert lines == ["2 of 3 devices used: --batch-size 4 is no multiple of more"]
+
+
+def test_a_batch_is_divided_among_all_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}}))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", object)  # which would wait for them
+    with (
+        pytest.raises(UsageError, match="a batch of 4 cannot be divided among 3 machines"),
+        replicated(4, lambda _: None),
+    ):
+        pass
+
+
+def test_what_one_machine_wants_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with replicated(2, lambda _: None) as alone:
+        assert (alone.machines, alone.agree(True), alone.agree(False)) == (1, True, False)
+    for other in (True, False):
+        strategy = SimpleNamespace(
+            scope=nullcontext,
+            num_replicas_in_sync=2,
+            run=lambda vote: vote(),
+            reduce=lambda _op, vote, other=float(other), **_: vote + other,
+        )
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}))
+        monkeypatch.setattr(replicas, "_tensorflow_strategy", lambda *_, strategy=strategy: strategy)
+        with replicated(2, lambda _: None) as both:
+            assert both.machines == 2
+            assert [both.agree(would) for would in (False, True)] == [other, True]
 
 
 @pytest.mark.parametrize("cluster", [[], "a:1", {"worker": 3}])

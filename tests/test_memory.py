@@ -53,6 +53,29 @@ def test_a_further_page_takes_nothing_away() -> None:
     assert memory.needed(two, size, SUFFIXES[".tif"]) >= memory.needed(page, size, SUFFIXES[".tif"])
 
 
+def test_the_page_that_takes_most_counts() -> None:
+    page, size = Header(1000, 1000, transparent=False, sixteen_bits=False), Size(width=8000)
+    tall = replace(page, width=600, height=2100)
+    two = replace(page, others=((tall.width, tall.height),))
+    pictures = memory.of_pictures(tall, size, SUFFIXES[".tif"])
+    assert memory.needed(two, size, SUFFIXES[".tif"]) >= memory.PROGRAM + pictures
+
+
+@pytest.mark.parametrize("ending", [".webp", ".avif"])
+def test_alpha_takes_more_to_encode(ending: str) -> None:
+    with_alpha = replace(LARGE, transparent=True)
+    assert memory.of_pictures(with_alpha, Size(), SUFFIXES[ending]) > memory.of_pictures(
+        LARGE, Size(), SUFFIXES[ending]
+    )
+
+
+def test_what_is_left_when_the_network_is_done_is_at_most_the_pictures() -> None:
+    small = replace(LARGE, width=8, height=8)
+    assert memory.of_pictures_alone(memory.needed(small, Size(), PNG)) == 0
+    pictures = memory.of_pictures(LARGE, Size(), PNG)
+    assert memory.of_pictures_alone(memory.needed(LARGE, Size(), PNG)) == pictures
+
+
 def test_an_animation_takes_the_frame_before_and_what_it_shows() -> None:
     still = Header(1000, 900, transparent=False, sixteen_bits=False)
     moving = replace(still, others=((1000, 900),))
@@ -99,6 +122,7 @@ def old_cgroup(folder: str, limit: int, used: int, cache: int) -> dict[str, str]
         ({"proc/self/cgroup": "0::/a/b\n", **cgroup("sys/fs/cgroup/a", 3_000_000, 1_000_000, 0)}, 2_000_000),
         ({"proc/self/cgroup": "0::/a/b\n", **cgroup("sys/fs/cgroup/a", "max", 1_000_000, 0)}, FREE),
         ({"proc/self/cgroup": "0::/a/b\n", **cgroup("sys/fs/cgroup/other", 9, 1, 0)}, FREE),
+        ({"proc/self/cgroup": "0::/a\n", **cgroup("sys/fs/cgroup/a", 1_000_000, 1_500_000, 0)}, 0),
         (
             {
                 "proc/self/cgroup": "5:cpu:/c\n4:memory,x:/c/d\n0::/\n",

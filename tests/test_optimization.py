@@ -27,6 +27,7 @@ from srgan_cli.picture import to_tensor
         ("cosine", 0, {0: 1, 50: 0.505, 100: 0.01}),
         ("cosine", 20, {20: 1, 60: 0.505, 100: 0.01}),
         ("steps", 0, {0: 1, 49: 1, 50: 0.1, 99: 0.1}),
+        ("cosine", 199, {0: 0.005, 99: 0.5}),  # a stage that ends before the warm-up does
     ],
 )
 def test_learning_rates(schedule: str, warmup: int, rates: dict[int, float]) -> None:

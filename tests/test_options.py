@@ -35,8 +35,10 @@ def test_json_and_back() -> None:
         ({"steps": True}, "test: steps is True"),
         ({"steps": -1}, "test: steps is -1"),
         ({"batch_size": 0}, "test: batch_size is 0"),
+        ({"workers": 0}, "test: workers is 0"),
         ({"learning_rate": None}, "test: learning_rate is None"),
         ({"pixel_loss": "l3"}, "test: pixel_loss is 'l3'"),
+        ({"hr_size": 16}, "test: hr_size is 16"),
         ({"hr_size": 40}, "--hr-size is 40"),
         ({"average": 1}, "--average is 1.0"),
         ({"backup_every": "often"}, "--backup-every is 'often'"),
@@ -57,6 +59,14 @@ def test_whole_numbers_are_numbers() -> None:
     assert TrainOptions(backup_every="15min").backup_interval() == (None, 900)
 
 
+@pytest.mark.parametrize(
+    ("step", "backup_every", "due"), [(0, "30", 20), (20, "30", 30), (25, "30", 30), (25, "1min", 40), (80, "30", 85)]
+)
+def test_what_is_due_is_so_at_multiples_and_at_the_end(step: int, backup_every: str, due: int) -> None:
+    options = TrainOptions(steps=85, report_every=20, sample_every=100, validate_every=50, backup_every=backup_every)
+    assert options.end_of_interval("adversarial", step) == due
+
+
 def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given: dict[str, Any] = {
@@ -68,6 +78,7 @@ def test_paths_become_absolute_and_names_stay(tmp_path: Path, monkeypatch: pytes
     }
     files = {name: str(tmp_path / given[name]) for name in ("data", "validation", "vgg_weights")}
     assert with_absolute_paths(given) == {**given, **files}
+    assert with_absolute_paths({"start": "srresnett"}) == {"start": "srresnett"}  # of which it is said as it was given
 
 
 def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +87,8 @@ def test_a_pattern_holds_in_a_folder_with_brackets(tmp_path: Path, monkeypatch: 
     (folder / "a.png").touch()
     monkeypatch.chdir(folder)
     assert glob.glob(with_absolute_paths({"data": "*.png"})["data"]) == [str(folder / "a.png")]  # noqa: PTH207
+    (folder / "in [1]").mkdir()
+    assert with_absolute_paths({"data": "in [1]"})["data"] == str(folder / "in [1]")
 
 
 def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
@@ -85,12 +98,17 @@ def test_a_resumed_run_keeps_what_its_backups_are_made_of() -> None:
         "filters": 16,
         "average": 0.0,
         "start": "srresnet",
+        "batch_norm": "frozen",
+        "pixel_loss": "l1",
         "content_loss": "mse",
+        "vgg_layer": "block5_conv4",
         "generator_precision": "float32",
     }
     for name, value in changes.items():
         with pytest.raises(UsageError, match=f"^{flag(name)} is .* in this run and cannot become"):
             resumed(saved, {name: value}, {})
+    assert resumed(saved, {"average": 0.99}, {}).average == 0.99
+    assert resumed(TrainOptions(data="faces"), {"precision": "bfloat16"}, {}).precision == "bfloat16"
 
 
 def test_what_is_over_keeps_its_length() -> None:

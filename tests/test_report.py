@@ -19,6 +19,7 @@ from conftest import ROOT
 from PIL import Image
 
 from srgan_cli import report
+from srgan_cli.charts import draw_chart
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import Metric
 from srgan_cli.report import CROP, Report, most_different
@@ -137,6 +138,40 @@ def test_a_chart_keeps_the_order_of_values_and_has_round_ticks(tmp_path: Path, v
     assert len(set(ticks)) == len(ticks)
 
 
+@pytest.mark.parametrize(
+    ("values", "first", "ticks"),
+    [
+        ([0.0, 8.0], 4, "0 1 2 3 4 5 6 7 8"),
+        ([0.0, 30.0], 4, "0 5 10 15 20 25 30"),
+        ([10.0, 30.0], 4, "10 15 20 25 30"),
+        ([10.0, 50.0], 22.2, "0 10 20 30 40 50"),
+        ([-5.0, 3.0], 4, "-5 -4 -3 -2 -1 0 1 2 3"),
+        ([20.0, math.inf], 4, "20 \N{INFINITY}"),
+    ],
+)
+def test_a_chart_has_an_axis(values: list[float], first: float, ticks: str) -> None:
+    """From the least value, or from a zero that is near, to the most; infinity is beyond it."""
+    chart = draw_chart(PSNR, ["a", "b"], {"bicubic": values})
+    places = [float(place) for place in re.findall(r'<circle cx="([\d.]+)%"', chart)]
+    assert places == [first, 99.55 if math.inf in values else 95]
+    assert re.findall(r'class="tick"[^>]*>([^<]*)<', chart) == ticks.replace("-", "\N{MINUS SIGN}").split()
+
+
+def test_a_chart_says_what_is_better_and_names_models() -> None:
+    name = "weights/" * 4 + "<i>best</i>.keras"
+    for metric, better in (
+        (PSNR, "Higher is better \N{RIGHTWARDS ARROW}"),
+        (LPIPS, "\N{LEFTWARDS ARROW} Lower is better"),
+    ):
+        chart = Elements(draw_chart(metric, ["a"], {"<i>ours</i>": [0.5], name: [math.inf]}))
+        assert better in chart.text
+        assert f"<i>ours</i> {metric.text(0.5)}" in chart.text
+        assert f"\N{HORIZONTAL ELLIPSIS}{name[-31:]} \N{INFINITY}" in chart.text
+        assert name not in chart.text
+        assert [line["class"] for line in chart.all("line") if "class" in line].count("mean") == 1
+    assert draw_chart(PSNR, ["a"], {"HR": [math.inf]}) == "", "there is nothing to compare"
+
+
 def test_a_single_picture_of_a_single_model_is_compared_with_hr(tmp_path: Path, photo: np.ndarray) -> None:
     page = render(tmp_path, {"a": {"bicubic": {"psnr": 30.0}}}, photo)
     layers = [image for image in Elements(page).all("img") if image["alt"]]
@@ -167,6 +202,21 @@ def test_pictures_are_inside_and_the_details_exact(tmp_path: Path, photo: np.nda
     np.testing.assert_array_equal(sources[3], detail)
 
 
+@pytest.mark.parametrize(("height", "width", "zoom"), [(8, 12, 60), (12, 8, 60), (721, 8, 1), (1, 16_400, 1)])
+def test_small_pictures_are_shown_larger(tmp_path: Path, height: int, width: int, zoom: int) -> None:
+    """The longest are longer than WebP can hold."""
+    page = render(tmp_path, {"a": {"bicubic": {"psnr": 30.0}}}, np.zeros((height, width, 1), np.uint8))
+    assert re.findall(r"--zoom:(\d+)", page) == [str(zoom)]
+
+
+def test_links_lead_to_the_pictures(tmp_path: Path) -> None:
+    elements = Elements(render(tmp_path, {name: {"bicubic": {"psnr": 30.0}} for name in "ab"}))
+    assert "(n = 2)" in elements.text
+    places = [f"#{tag['id']}" for _, tag in elements.tags if (tag.get("id") or "").startswith("picture-")]
+    assert [link["href"] for link in elements.all("a")] == places
+    assert len(places) == 2
+
+
 def test_large_pictures_are_compressed_and_that_is_said(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +226,7 @@ def test_large_pictures_are_compressed_and_that_is_said(
     compressed = render(tmp_path, scores, photo)
     assert len(compressed) < 0.7 * len(exact)
     assert ("unlike the above" in compressed, "unlike the above" in exact) == (True, False)
+    np.testing.assert_array_equal(decode(Elements(compressed).all("img")[-1]["src"]), photo[:CROP, :CROP])
 
 
 def test_no_text_becomes_markup(tmp_path: Path) -> None:
@@ -224,7 +275,7 @@ def test_colours_have_contrast() -> None:
 def test_the_detail_is_where_the_models_differ_most() -> None:
     hr = np.full((200, 300, 3), 255, np.uint8)
     a, b = np.zeros_like(hr), np.zeros_like(hr)
-    b[20:30, 40:50] = 200  # a small place, far apart
+    b[20:35, 40:55] = 255  # a small place, far apart
     b[100:148, 200:248, 1] = 90  # a square of the size that is looked for: a larger sum in one colour
     assert most_different([a, b, hr]) == (100, 200, CROP)
 
@@ -238,8 +289,9 @@ def test_hr_counts_only_beside_a_single_model() -> None:
 
 
 def test_of_a_small_picture_the_detail_is_all() -> None:
-    picture = np.zeros((20, 30, 3), np.uint8)
-    assert most_different([picture, picture]) == (0, 0, 20)
+    for height, width in ((20, 30), (30, 20)):
+        picture = np.zeros((height, width, 3), np.uint8)
+        assert most_different([picture, picture]) == (0, 0, 20)
 
 
 def test_pictures_do_not_pile_up_in_memory() -> None:

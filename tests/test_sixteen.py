@@ -106,6 +106,16 @@ def test_saved_selections_are_passed_over(tmp_path: Path, channels: int, others:
     check(tmp_path / "p.tif", pixels[..., :channels])
 
 
+def test_saved_selections_behind_multiplied_alpha_are_passed_over(tmp_path: Path) -> None:
+    pixels = dark(5)
+    pixels[..., 3] = 65535
+    extra = ["assocalpha", "unspecified"]
+    tifffile.imwrite(
+        tmp_path / "p.tif", pixels, photometric="rgb", planarconfig="contig", extrasamples=extra, metadata=None
+    )
+    check(tmp_path / "p.tif", pixels[..., :4])
+
+
 def test_white_can_be_zero(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0], photometric="miniswhite", metadata=None)
     check(tmp_path / "p.tif", 65535 - dark(1))

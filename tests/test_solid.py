@@ -70,6 +70,15 @@ def test_what_is_seen_stays_between_what_is_seen_around(
     assert (sr.colour[20:] == (1 - card) * full).all()
 
 
+def test_a_jump_of_a_fifth_counts_and_what_is_seen_is_rounded() -> None:
+    colour, alpha = (np.repeat([[[card]], [[shadow]]], 2, axis=0) for card, shadow in ((200, 10), (255, 200)))
+    lr = Picture(colour.astype(np.uint8), alpha.astype(np.uint8))
+    sr = map_planes(lr, lambda plane: plane.repeat(4, axis=0).repeat(4, axis=1))
+    sr.colour[7] = 3
+    keep_seen(sr, lr)
+    assert (sr.colour[7] == 63).all()  # as dark as the shadow looks on white, 62.84
+
+
 def test_where_transparency_changes_slowly_colours_are_left_alone() -> None:
     alpha = np.linspace(90, 250, 16).astype(np.uint8)[:, None, None].repeat(2, axis=1)
     lr = Picture(np.full((16, 2, 1), 100, np.uint8), alpha)

@@ -1,12 +1,16 @@
 """TensorBoard reads what was written, with its own reader."""
 
+import errno
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from srgan_cli.model import Generator
+from srgan_cli.errors import SrganError
+from srgan_cli.model import Generator, build_discriminator
 from srgan_cli.summaries import Summaries
 
 
@@ -27,6 +31,33 @@ def read(tmp_path: Path, small_generator: Generator, photo: np.ndarray) -> Event
 
 def test_scalars(read: EventAccumulator) -> None:
     assert [event.step for event in read.Scalars("loss")] == [10, 40]  # 20 on were done again
+    assert [event.value for event in read.Scalars("loss")] == pytest.approx([0.1, 0.5])
+    assert abs(read.Scalars("loss")[0].wall_time - time.time()) < 3600
+
+
+def test_what_is_added_is_seen_while_the_run_goes_on(tmp_path: Path) -> None:
+    summaries = Summaries(tmp_path, 0)
+    summaries.scalars(10, {"loss": 0.1})
+    accumulator = EventAccumulator(str(tmp_path))
+    accumulator.Reload()
+    summaries.close()
+    assert [event.step for event in accumulator.Scalars("loss")] == [10]
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SrganError, match=r"file/logs: cannot be written"):
+        Summaries(tmp_path / "file" / "logs", 0)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    summaries = Summaries(tmp_path, 0)
+    with monkeypatch.context() as patches:
+        patches.setattr(summaries._writer, "flush", full)
+        with pytest.raises(SrganError, match=r"cannot be written \(No space left"):
+            summaries.scalars(10, {"loss": 0.1})
+    summaries.close()
 
 
 def test_sheets_are_png(read: EventAccumulator) -> None:
@@ -41,3 +72,12 @@ def test_graphs_have_every_layer_and_its_inputs(read: EventAccumulator, small_ge
     assert len(nodes) == len(small_generator.layers)
     name = small_generator.name
     assert nodes[f"{name}/block1_add"] == [f"{name}/first", f"{name}/block1_norm2"]
+
+
+def test_both_networks_are_drawn(tmp_path: Path, small_generator: Generator) -> None:
+    networks = small_generator, build_discriminator()
+    Summaries(tmp_path, 0, *networks).close()
+    accumulator = EventAccumulator(str(tmp_path))
+    accumulator.Reload()
+    boxes = {node.name.split("/")[0] for node in accumulator.Graph().node}
+    assert boxes == {network.name for network in networks}

@@ -26,6 +26,10 @@ def scan(*codes: int, others: int = 4000) -> np.ndarray:
         ((1000, 1400, 65_535), Tones(944, 1455, 65_535)),
         ((30_000, 30_400, 7), Tones(29_944, 30_455, 32_767)),
         ((1000, 1400, 2000), Tones(0, 2047, 2047)),
+        ((4060, 4095), Tones(4032, 4095, 4095)),
+        ((1000, 1400, 65_535, 1500), Tones(994, 1505, 65_535)),
+        ((1000, 1400, 65_535, 900), Tones(894, 1405, 65_535)),
+        ((33_054, 33_420, 34_500), Tones(32_753, 34_800, 65_535)),
         ((0, 4095, 65_535), Tones(0, 4095, 65_535)),
         ((0, 9000, 65_535), Tones(0, 65_535, 65_535)),
     ],
@@ -38,10 +42,13 @@ def test_the_tones_of_scans(codes: tuple[int, ...], tones: Tones) -> None:
 def test_what_does_not_stand_alone_is_shown() -> None:
     """As a star, which would come out in blocks; a hot pixel, even of two, stands alone."""
     sky = np.linspace(1000, 1400, 100 * 100).astype(np.uint16).reshape(100, 100, 1)
-    for rows, columns, high in ((1, 1, 1455), (1, 2, 1455), (3, 3, 65_535)):
+    for rows, columns, high in ((1, 1, 1455), (1, 2, 1455), (2, 1, 1455), (3, 3, 65_535)):
         picture = sky.copy()
         picture[50 : 50 + rows, 50 : 50 + columns] = 65_535
         assert tones_of(picture).high == high
+    green = sky.repeat(3, axis=-1)
+    green[50:53, 50:53, 1] = 65_535
+    assert tones_of(green).high == 65_535
 
 
 @pytest.mark.parametrize(("count", "high"), [(9, 1455), (12, 65_535)])

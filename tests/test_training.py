@@ -45,7 +45,7 @@ from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.picture import to_pixels, to_tensor
 from srgan_cli.runs import Record, RunFolder
-from srgan_cli.session import Listener
+from srgan_cli.session import Listener, Session
 from srgan_cli.training import train
 from srgan_cli.validation import Validation
 
@@ -227,6 +227,44 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
     (tmp_path / "first" / "discriminator.keras").write_bytes(b"broken")
     with pytest.raises(SrganError, match="not the weights of a discriminator, or damaged"):
         run(more, tmp_path / "broken")
+    shutil.rmtree(tmp_path / "first")  # which what was begun does not need any more
+    run(replace(more, degradation="photo"), tmp_path / "more")
+
+
+def test_a_discriminator_that_has_learned_here_does_not_start_anew(options: TrainOptions, tmp_path: Path) -> None:
+    Generator(GeneratorConfig(8, 1)).save(tmp_path / "generator.keras")
+    discriminator, lines, backups = build_discriminator(), list[str](), list[Any]()
+    discriminator.save(tmp_path / "discriminator.keras")
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(backups=lambda: backups),
+        listener=SimpleNamespace(line=lines.append),
+        discriminator=discriminator,
+    )
+    for stage, starts in ((None, 1), ("pretrain", 2), ("discriminator", 2), ("adversarial", 2)):
+        backups[:] = [SimpleNamespace(stage=stage)] if stage else []
+        for start in (tmp_path, tmp_path / "deleted"):
+            session.options = replace(options, start=str(start))
+            Session._start_discriminator(session)
+            assert len(lines) == starts
+    backups.clear()
+    for steps, starts in ((0, 2), (1, 3)):  # where it learns at all
+        session.options = replace(options, start=str(tmp_path), steps=0, discriminator_steps=steps)
+        Session._start_discriminator(session)
+        assert len(lines) == starts
+
+
+def test_what_cannot_be_used_is_named_once() -> None:
+    lines: list[str] = []
+    pictures = [SimpleNamespace(unusable={name: f"{name}: damaged", "c": "c: damaged"}) for name in "ab"]
+    session: Any = SimpleNamespace(
+        _named=set(),
+        pictures=pictures[0],
+        validation=SimpleNamespace(pictures=pictures[1]),
+        listener=SimpleNamespace(line=lines.append),
+    )
+    for _ in range(2):
+        Session.name_unusable(session)
+    assert lines == [f"left out: {name}: damaged ({count} so far)" for count, name in enumerate("acb", 1)]
 
 
 def test_a_run_that_was_done_but_for_its_validation_is_validated(
@@ -295,6 +333,19 @@ def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: i
         watch.on_train_batch_end(step, {"loss": 1.0})
     assert watch.steps == 3
     assert 0.5 * watch.seconds < watch.waited <= watch.seconds
+    waited = watch.waited
+    watch.on_train_batch_end(3, {"loss": 1.0})  # the next one had been ready, or is none
+    assert watch.waited == waited
+
+
+def test_of_the_steps_under_way_the_first_without_a_number_is_meant() -> None:
+    model: Any = SimpleNamespace(stop_training=False)
+    watch = fitting.Watch(cast("BatchDataset", SimpleNamespace(ready={})), lambda: False)
+    watch.set_model(model)
+    for step, loss in enumerate((1.0, np.inf, np.nan, 1.0)):
+        watch.on_train_batch_end(step, {"loss": loss})
+        assert model.stop_training == (step > 0)
+    assert watch.broken_at == 2
 
 
 STOPPED_ON_JAX = """
@@ -609,6 +660,51 @@ def test_scores_are_means_over_the_squares(options: TrainOptions) -> None:
     assert validation.score(sr, pixel_loss(options)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_generator_that_cannot_be_measured_is_no_better(options: TrainOptions, tmp_path: Path) -> None:
+    options, path = replace(options, sampling="crop"), tmp_path / "generator.keras"
+    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    Generator(GeneratorConfig(8, 1)).save(path)
+    assert validation.measure(path, pixel_loss(options)) < np.inf
+    Generator(GeneratorConfig(4, 1)).save(path)
+    assert validation.measure(path, pixel_loss(options)) == np.inf
+    path.write_bytes(b"broken")
+    assert validation.measure(path, pixel_loss(options)) == np.inf
+
+
+def test_pictures_to_validate_with_are_for_nothing_else(options: TrainOptions, tmp_path: Path) -> None:
+    for name, count, level in (("train", 2, 0), ("validate", 3, 255)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            Image.new("L", (32, 32), level).save(tmp_path / name / f"{number}.png")
+    data, held_out = str(tmp_path / "train"), str(tmp_path / "validate")
+    options = replace(options, data=data, validation=held_out, sampling="crop")
+    validation = Validation(options, Pictures(data, 10**6), Generator(GeneratorConfig(8, 1)))
+    assert validation.hr.shape == (3, 32, 32, 3)  # each once
+    assert (validation.hr == 1).all()
+    assert all((lr == -1).all() for lr in validation._statistics_of)
+
+
+@pytest.mark.parametrize("batch_norm", ["train", "frozen"])
+def test_what_is_released_has_statistics_of_its_own_where_those_are_trained(
+    options: TrainOptions, batch_norm: Any
+) -> None:
+    options, generator = replace(options, sampling="crop", batch_norm=batch_norm), Generator(GeneratorConfig(8, 1))
+    validation = Validation(options, Pictures(options.data, 10**6), generator)
+    validation.release(generator.get_weights())
+    pairs = zip(batch_norms(validation.released), batch_norms(generator), strict=True)
+    for one, other in ((np.array(a.moving_mean), np.array(b.moving_mean)) for a, b in pairs):
+        assert (one == other).all() == (batch_norm == "frozen")
+
+
+@pytest.mark.parametrize(("batch_size", "squares"), [(1, 64), (2, 64), (16, 128)])
+def test_what_is_released_has_the_statistics_of_many_squares(
+    options: TrainOptions, batch_size: int, squares: int
+) -> None:
+    options = replace(options, sampling="crop", batch_size=batch_size)
+    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    assert sum(map(len, validation._statistics_of)) == squares
+
+
 def test_a_spoiled_network_is_not_sound(options: TrainOptions) -> None:
     networks = Generator(GeneratorConfig(8, 1)), build_discriminator()
     validation = Validation(replace(options, sampling="crop"), Pictures(options.data, 10**6), networks[0])
@@ -735,6 +831,16 @@ def test_bytes_are_the_floats_that_they_stand_for(photo: np.ndarray, kind: type[
     np.testing.assert_allclose(ops.convert_to_numpy(of_bytes), ops.convert_to_numpy(of_floats), atol=1e-6)
     losses = [model.compute_loss(y=y, y_pred=of_floats, training=False) for y in (hr, to_tensor(hr))]
     assert float(ops.squeeze(losses[0])) == pytest.approx(float(ops.squeeze(losses[1])), rel=1e-5)
+
+
+def test_what_is_reported_of_a_step_is_what_it_is_called() -> None:
+    brightness = keras.Sequential([keras.Input((1, 1, 3)), keras.layers.Flatten()])  # for probabilities
+    model = SRGAN(Generator(GeneratorConfig(8, 1)), brightness, lambda hr, sr: ops.sum(hr - sr))
+    model.compute_loss(y=np.full((1, 1, 1, 3), 0.75, np.float32), y_pred=np.full((1, 1, 1, 3), 0.5, np.float32))
+    adversarial, d_loss = np.log(2), 0.5 * (0.25**2 + 0.5**2)
+    expected = {"content": 0.75, "adversarial": adversarial, "g_loss": 0.75 + 1e-3 * adversarial}
+    means = {name: float(value) for name, value in model.get_metrics_result().items() if name != "loss"}
+    assert means == pytest.approx({**expected, "d_loss": d_loss, "d_hr": 0.75, "d_sr": 0.5})
 
 
 def test_the_loss_is_scaled_for_a_generator_in_float16(options: TrainOptions) -> None:

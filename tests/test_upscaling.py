@@ -305,6 +305,36 @@ def test_an_empty_window_in_half_precision_is_computed_again(
     assert lines == ["a window came out empty in float16 and is computed again in float32"]
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_one_empty_window_of_several_is_enough(
+    small_generator: Generator, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    lines: list[str] = []
+    network = Network(small_generator, "cpu:0", precision, False, False, lines.append)
+    lr = to_tensor(np.stack([photo[:8, :8], photo[8:16, :8]]))
+    exact = network._exact.predict_on_batch(lr)
+    half = exact.copy()
+    half[0, :4] = -1  # a part of one may be black
+    monkeypatch.setattr(network._fused, "predict_on_batch", lambda _: half)
+    np.testing.assert_array_equal(network(lr), half)
+    assert lines == []
+    half[0] = -1
+    np.testing.assert_array_equal(network(lr), exact)
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize(("precision", "pixels"), [("float32", 50), ("bfloat16", 100)])
+def test_windows_take_half_of_the_memory_that_sr_leaves(
+    small_generator: Generator, monkeypatch: pytest.MonkeyPatch, precision: str, pixels: int
+) -> None:
+    network = Network(small_generator, "cpu:0", precision, False, False, print)
+    enlarger = enlarging.Enlarger([(1.0, network)], 64, 12, print)
+    sr, widest = 16 * 1000, 3 * 4 * 8 * 16 * 4  # of 8 filters, in float32
+    for free, expected in ((2 * sr + 2 * 50 * widest, pixels), (2 * sr, 1), (0, 1)):
+        monkeypatch.setattr(enlarging, "available", lambda free=free: free)
+        assert enlarger._affordable(1000) == expected
+
+
 def test_black_stays_black_without_a_second_thought() -> None:
     lines: list[str] = []
     black = np.zeros((16, 16, 3), np.uint8)

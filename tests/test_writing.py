@@ -101,11 +101,25 @@ def test_room_is_that_of_the_disk_that_a_result_goes_to(jobs: list[Job], monkeyp
     assert not writing._fits_disk(one, [other])
 
 
+def test_others_that_are_written_take_the_memory_of_their_pictures(
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = 10**8
+    large = replace(jobs[0], memory=memory.PROGRAM + memory.LARGEST_WINDOWS + pictures)
+    for short, fits in ((0, True), (1, False)):
+        monkeypatch.setattr(memory, "available", lambda short=short: large.memory + 2 * pictures - short)
+        assert writing._fits_memory(large, [large, large, jobs[0]]) == fits
+
+
 def test_every_page_takes_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     pages = replace(jobs[0], header=replace(jobs[0].header, others=((4, 4),)))
     monkeypatch.setattr(writing, "disk_of", lambda _: (0, 2 * writing.MOST_BYTES * 16 * 16 - 1))
     assert writing._fits_disk(jobs[0], [])
     assert not writing._fits_disk(pages, [])
+
+
+def test_a_folder_that_is_still_to_be_made_is_on_the_disk_that_it_will_be_on(tmp_path: Path) -> None:
+    assert writing.disk_of(tmp_path / "to" / "be" / "made.png")[0] == tmp_path.stat().st_dev
 
 
 def test_a_disk_that_is_gone_has_no_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
