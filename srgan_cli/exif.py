@@ -136,6 +136,16 @@ def mark_undefined(directory: bytearray, start: int) -> None:
                 struct.pack_into("<H", directory, entries[tag] + 2, TiffTags.UNDEFINED)
 
 
+def sideways(exif: bytes) -> bytes:
+    """A whole block with horizontal and vertical resolution exchanged."""
+    block = bytearray(exif)
+    entries = _entries(block, *_first_directory(block))
+    if {Base.XResolution, Base.YResolution} <= entries.keys():
+        x, y = (slice(entries[tag] + 2, entries[tag] + 12) for tag in (Base.XResolution, Base.YResolution))
+        block[x], block[y] = block[y], block[x]
+    return bytes(block)
+
+
 def without_orientation(exif: bytes) -> bytes:
     """A whole block without that tag, and all else where it was.
 

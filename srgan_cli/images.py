@@ -62,7 +62,8 @@ def decode(image: ImageFile.ImageFile) -> Picture:
     source = without_pixels(image)
     if not sixteen.is_deep(image):
         return _from_pil(image, source)
-    return _upright(from_array(sixteen.decode(image)), orientation(source), metadata.read(source))
+    turn = orientation(source)
+    return _upright(from_array(_turned(sixteen.decode(image), turn)), turn, metadata.read(source))
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -81,17 +82,20 @@ def from_pil(image: Image.Image) -> Picture:
 
 def _from_pil(image: Image.Image, source: Image.Image) -> Picture:
     """The picture in an image, as `source` says that it is to be seen."""
+    turn = orientation(source)  # of which Pillow says nothing any more once it has turned a TIFF's pixels
     array, note = modes.to_channels(image)
     said = metadata.read(source)
     if image.mode in modes.CONVERTED:
         said = replace(said, icc_profile=None)
-    return _upright(from_array(array), orientation(source), said, note)
+    return _upright(from_array(_turned(array, orientation(source))), turn, said, note)
 
 
 def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
-    picture = map_planes(picture, lambda pixels: np.ascontiguousarray(_turned(pixels, turn)))
+    """The picture, turned already, with what its file says of it, made true of that."""
+    picture = map_planes(picture, np.ascontiguousarray)
     kept = said if turn == 1 else said.turned()
     left_out = "" if kept == said else "without XMP's regions, since the picture was turned"
+    kept = kept.sideways() if turn >= SIDEWAYS else kept
     gone = [f"without its {what}" for what in said.appended()]
     return replace(picture, metadata=kept, notes=tuple(filter(None, (*notes, left_out, *gone))))
 

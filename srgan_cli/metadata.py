@@ -43,6 +43,8 @@ OF_APPENDED = re.compile(
     rb"<(?P<name>hdrgm:\w+|G?Camera:(MotionPhoto|MicroVideo)\w*)>[^<]*</(?P=name)>"
     rb"|\s(hdrgm:\w+|G?Camera:(MotionPhoto|MicroVideo)\w*)\s*=\s*(\"[^\"]*\"|'[^']*')"
 )
+RESOLUTION_IN_XMP = re.compile(rb"(?<![\w:])(tiff:|exif:FocalPlane)([XY])(?=Resolution\b)")
+OTHER_AXIS = {b"X": b"Y", b"Y": b"X"}
 XMP_VALUE = rb"""(?<![\w:])%s(\s*=\s*["']|\s*>\s*)\d+"""
 
 
@@ -82,6 +84,13 @@ class Metadata:
     def turned(self) -> "Metadata":
         """The same of a picture that was turned: without XMP's regions, such as faces, which lie elsewhere now."""
         return replace(self, xmp=self.xmp and _without(REGIONS, self.xmp))
+
+    def sideways(self) -> "Metadata":
+        """The same of a picture whose rows have become columns: horizontal and vertical resolution are exchanged."""
+        xmp = self.xmp and RESOLUTION_IN_XMP.sub(lambda match: match[1] + OTHER_AXIS[match[2]], self.xmp)
+        return replace(
+            self, exif=self.exif and exif_blocks.sideways(self.exif), xmp=xmp, dpi=self.dpi and self.dpi[::-1]
+        )
 
     def appended(self) -> list[str]:
         """What is said to lie behind the picture, and does not behind its result."""

@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from srgan_cli import images
+from srgan_cli import frames, images
 from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
@@ -107,8 +107,8 @@ def exiftool(path: Path) -> dict[str, Any]:
 
 def test_a_profile_for_grey_is_not_kept_beside_colours(tmp_path: Path) -> None:
     profile = b"\0" * 16 + b"GRAY" + b"\0" * 108
-    frames = [Image.new("L", (6, 4), value) for value in (0, 255)]
-    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:], icc_profile=profile)
+    pictures = [Image.new("L", (6, 4), value) for value in (0, 255)]
+    pictures[0].save(tmp_path / "in.png", save_all=True, append_images=pictures[1:], icc_profile=profile)
     (job,) = plan_jobs([str(tmp_path / "in.png")], Destination(str(tmp_path / "out.png"))).jobs
     (outcome,) = run_jobs(lambda picture, _: picture, [job])
     assert outcome.notes == ("without colour profile, which the format cannot hold",)
@@ -149,7 +149,7 @@ def test_everything_is_kept_and_right(source: Path, tmp_path: Path, suffix: str)
         assert b"stale" not in said.xmp
     if "iptc" in kind.holds and "iptc" in came_from.holds:
         assert said.iptc == IPTC
-    assert lost or said.dpi == pytest.approx((300, 150), abs=0.01)
+    assert lost or said.dpi == pytest.approx((150, 300), abs=0.01)  # turned, too
 
 
 @pytest.mark.parametrize("suffix", [kind.suffixes[0] for kind in TELLING])
@@ -171,7 +171,7 @@ def test_exiftool_agrees(source: Path, tmp_path: Path, suffix: str) -> None:
         ".png": "PNG-pHYs:PixelsPerUnitX",
         ".jpg": "JFIF:XResolution",
     }.get(suffix, "IFD0:XResolution")
-    assert tags[resolution] == (11811 if suffix == ".png" else 300)
+    assert tags[resolution] == (5906 if suffix == ".png" else 150)
     if {suffix, source.suffix} <= {".png", ".jpg", ".tif"}:
         assert tags["IPTC:Caption-Abstract"] == "A flower"
 
@@ -492,17 +492,65 @@ def test_sizes_in_xmp_are_put_right_by_their_names() -> None:
     assert said == b'<rdf:Description tiff:ImageWidth="48" tiff:ImageLength="80" mytiff:ImageWidth="7">'
 
 
+@pytest.mark.parametrize("name", ["in.jpg", "in.tif"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_where_faces_are_is_not_kept_of_a_picture_that_was_turned(
-    photo: np.ndarray, tmp_path: Path, orientation: int
+    photo: np.ndarray, tmp_path: Path, orientation: int, name: str
 ) -> None:
     regions = b"<mwg-rs:Regions rdf:parseType='Resource'><mwg-rs:Name>Ann</mwg-rs:Name></mwg-rs:Regions>"
     xmp, exif = XMP.replace(b"<dc:source>", regions + b"<dc:source>"), Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
-    Image.fromarray(photo[:8, :12]).save(tmp_path / "in.jpg", exif=exif, xmp=xmp)
-    picture = images.read_picture(tmp_path / "in.jpg")
-    assert picture.metadata.xmp == (xmp if orientation == 1 else XMP)
+    said: dict[str, Any] = (
+        {"exif": exif, "xmp": xmp} if name == "in.jpg" else {"tiffinfo": {274: orientation, 700: xmp}}
+    )
+    Image.fromarray(photo[:8, :12]).save(tmp_path / name, **said)
+    picture = images.read_picture(tmp_path / name)
+    expected = xmp if orientation == 1 else XMP
+    if name == "in.tif" and orientation == 6:  # Pillow, which turns TIFFs, takes it out
+        expected = expected.replace(b'tiff:Orientation="6"', b"")
+    assert picture.metadata.xmp == expected
     assert picture.notes == (() if orientation == 1 else ("without XMP's regions, since the picture was turned",))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".avif"])
+def test_resolution_turns_with_the_picture(photo: np.ndarray, tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution], exif[ExifTags.Base.ResolutionUnit] = (
+        204.0,
+        98.0,
+        2,
+    )
+    xmp = b'<rdf:Description tiff:Orientation="%d" tiff:XResolution="204/1"><tiff:YResolution>98/1</tiff:YResolution>'
+    told = Metadata(exif=exif.tobytes().removeprefix(PREFIX), xmp=xmp % orientation, dpi=(204, 98))
+    with (tmp_path / f"in{suffix}").open("wb") as file:
+        encode(photo[:8, :12], told, format_of(tmp_path / f"in{suffix}"), file)
+    said = images.read_picture(tmp_path / f"in{suffix}").metadata
+    assert said.dpi == ((98, 204) if orientation >= 5 else (204, 98))
+    enlarged(tmp_path / f"in{suffix}", tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as result:
+        assert tuple(map(round, result.info["dpi"])) == said.dpi
+        tags = dict(result.getexif())
+        in_exif = tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)
+        assert in_exif == ((None, None) if suffix == ".tif" else said.dpi)  # there it is the picture's own
+        x, y = map(b"%d/1".__mod__, said.dpi)
+        assert b'tiff:XResolution="%s"' % x in result.info["xmp"] or b"<tiff:XResolution>%s<" % x in result.info["xmp"]
+        assert b'tiff:YResolution="%s"' % y in result.info["xmp"] or b"<tiff:YResolution>%s<" % y in result.info["xmp"]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_page_s_resolution_turns_with_it(photo: np.ndarray, tmp_path: Path, bits: int, orientation: int) -> None:
+    pixels = photo[:8, :12].astype(np.uint16) * 257 if bits == 16 else photo[:8, :12]
+    with tifffile.TiffWriter(tmp_path / "p.tif") as tiff:
+        for turn in (1, orientation):
+            tags = [(274, "H", 1, turn, True)]
+            tiff.write(pixels, photometric="rgb", resolution=(204, 98), resolutionunit=2, metadata=None, extratags=tags)
+    first, second = (frame.picture for frame in frames.read_frames(tmp_path / "p.tif"))
+    assert first.metadata.dpi == (204, 98)
+    assert second.metadata.dpi == ((98, 204) if orientation == 6 else (204, 98))
+    assert second.colour.shape[:2] == ((12, 8) if orientation == 6 else (8, 12))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
