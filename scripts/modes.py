@@ -45,7 +45,9 @@ RULES = """
   RGB.
 - RGBX's fourth channel and the fourth byte of a BMP mean nothing and are left out, as are further channels of a TIFF,
   such as saved selections; premultiplied colours are divided.
-- CMYK goes through its profile to sRGB, or, without one, through Pillow's plain conversion, and it is said which.
+- CMYK goes through its profile to sRGB, or, without one, through Pillow's plain conversion, and it is said which. So
+  does grey that has a profile for grey where that cannot be kept: in WebP, BMP, GIF and animations, and on a coloured
+  `--background`.
 
 ## From any kind of picture to any format
 

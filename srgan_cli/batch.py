@@ -208,7 +208,7 @@ def _enlarged(
     """The frames of the result; one like that before it is not computed again. Their notes are added to `notes`."""
     before: tuple[Picture, Picture] | None = None
     for frame in frames:
-        lr = frame.picture
+        lr = images.without_grey_profile(frame.picture, job.kind, job.keeps_grey(frame.picture))
         if before and _is_same(lr, before[0]):
             sr = job.finish.apply(replace(before[1], metadata=lr.metadata))
             on_pixels(job.pixels // job.header.frames)

@@ -31,6 +31,10 @@ class Finish:
             picture = flatten(picture, self.background)
         return replace(picture, metadata=picture.metadata.stripped()) if self.strip else picture
 
+    def keeps_grey(self, picture: Picture) -> bool:
+        """Whether a grey picture is grey on its background, too."""
+        return picture.alpha is None or len(set(self.background or ())) <= 1
+
     def header(self, header: Header) -> Header:
         """The same of what is known before decoding."""
         if self.background is None:

@@ -109,6 +109,22 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
+def without_grey_profile(picture: Picture, kind: Format, grey: bool) -> Picture:
+    """The picture, in sRGB instead of in a profile for grey that could not stay beside what is made of it.
+
+    Args:
+        picture: As read.
+        kind: The format of the result.
+        grey: Whether the pixels of that are grey.
+    """
+    profile = picture.metadata.icc_profile
+    if picture.colour.shape[-1] > 1 or not profile or not picture.metadata.loses_grey_profile(kind, grey):
+        return picture
+    colour, note = modes.grey_to_srgb(picture.colour, profile)
+    said = replace(picture.metadata, icc_profile=None)
+    return replace(picture, colour=colour, metadata=said, notes=(*picture.notes, note))
+
+
 def to_pil(picture: Picture) -> Image.Image:
     """The picture as a Pillow image of mode L, LA, RGB, RGBA or I;16, with its colour profile.
 

@@ -16,6 +16,7 @@ from srgan_cli.formats import Format, Header
 from srgan_cli.naming import AS_IT_IS, Destination, Targets, name_targets
 from srgan_cli.opening import MOST_PIXELS
 from srgan_cli.outcomes import Outcome
+from srgan_cli.picture import Picture
 from srgan_cli.results import Work, without_results
 from srgan_cli.sizes import Size
 from srgan_cli.sources import Search, Source, identity
@@ -82,6 +83,11 @@ class Job:
     def place(self) -> Path:
         """Where the result goes, for people."""
         return STDOUT if self.to_stdout else self.target
+
+    def keeps_grey(self, picture: Picture) -> bool:
+        """Whether pixels of the result are grey if those of a frame or page are."""
+        are_frames = self.header.frames > 1 and self.kind.several == "frames"
+        return not are_frames and self.finish.keeps_grey(picture)
 
     @property
     def expected(self) -> Outcome:

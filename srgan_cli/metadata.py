@@ -96,6 +96,12 @@ class Metadata:
         """What is said to lie behind the picture, and does not behind its result."""
         return [what for what, sign in APPENDED.items() if sign.search(self.xmp or b"")]
 
+    def loses_grey_profile(self, kind: Format, grey: bool) -> bool:
+        """Whether a profile for grey says how the codes are meant that a format cannot hold beside such pixels."""
+        profile = self.icc_profile or b""
+        is_meant = profile[16:20] == b"GRAY" and not self.colorimetry  # which outweighs it
+        return is_meant and not _is_held(kind, grey, "icc_profile", profile)
+
     def fitted(self, kind: Format, grey: bool) -> tuple["Metadata", tuple[str, ...]]:
         """What a format can hold beside grey or coloured pixels, and the names of the rest."""
         lost = [

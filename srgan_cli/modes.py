@@ -2,6 +2,7 @@
 
 import io
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
@@ -13,6 +14,7 @@ COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 CONVERTED = ("CMYK", "LAB")  # to sRGB, so that the profile is not that of the pixels any more
 SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
+BAD_PROFILE = (ImageCms.PyCMSError, OSError, ValueError)  # damaged, or not for the colours that it comes with
 UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
 
 
@@ -93,21 +95,36 @@ def _is_grey_palette(image: Image.Image) -> bool:
 def _from_cmyk(image: Image.Image) -> tuple[np.ndarray, str]:
     profile, cut = image.info.get("icc_profile"), "; 16 bits read as 8" if _bits(image) > 8 else ""
     if profile:
-        with suppress(ImageCms.PyCMSError, OSError, ValueError):  # a profile that is damaged, or not for CMYK
+        with suppress(*BAD_PROFILE):
             converted = _to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
             return np.asarray(converted), f"CMYK converted to sRGB through its profile{cut}"
     note = f"CMYK converted to RGB {'without' if not profile else 'past a bad'} profile{cut}"
     return np.asarray(image.convert("RGB")), note
 
 
+def grey_to_srgb(grey: np.ndarray, profile: bytes) -> tuple[np.ndarray, str]:
+    """The grey that sRGB has for what a profile means by these codes, and what is to be said about that.
+
+    Args:
+        grey: uint8 or uint16, of any shape, which stays.
+        profile: For grey.
+    """
+    codes = Image.fromarray(np.arange(np.iinfo(grey.dtype).max + 1, dtype=grey.dtype).reshape(-1, 256))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    curve = io.BytesIO(srgb[:16] + b"GRAY" + srgb[20:].replace(b"rTRC", b"kTRC", 1))  # of red, and of all, as grey's
+    with suppress(*BAD_PROFILE):
+        profiles = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.ImageCmsProfile(curve)
+        table = np.asarray(_convert(codes, *profiles, codes.mode, ImageCms.Flags.NOOPTIMIZE))  # by few points else
+        return table.reshape(-1)[grey], "grey converted to sRGB through its profile"
+    return grey, "grey read as sRGB past a bad profile"
+
+
 def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    converted = ImageCms.profileToProfile(
-        image,
-        profile,
-        ImageCms.createProfile("sRGB"),
-        ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        "RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
+    return _convert(image, profile, ImageCms.createProfile("sRGB"), "RGB")
+
+
+def _convert(image: Image.Image, profile: Any, to: Any, mode: str, how: int = 0) -> Image.Image:
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | how
+    converted = ImageCms.profileToProfile(image, profile, to, ImageCms.Intent.RELATIVE_COLORIMETRIC, mode, flags=flags)
     assert converted is not None
     return converted

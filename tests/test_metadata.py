@@ -21,6 +21,7 @@ from srgan_cli.alpha import flatten
 from srgan_cli.batch import run_jobs
 from srgan_cli.encoding import encode
 from srgan_cli.exif import PREFIX, corrected, parse, with_resolution
+from srgan_cli.finish import Finish
 from srgan_cli.formats import FORMATS, format_of
 from srgan_cli.jobs import plan_jobs
 from srgan_cli.metadata import Metadata, iptc_resource
@@ -88,6 +89,23 @@ def source(request: pytest.FixtureRequest, photo: np.ndarray, tmp_path: Path) ->
     return path
 
 
+@cache
+def linear_grey() -> bytes:
+    """A profile for grey whose codes are proportional to light."""
+    text = b"desc\0\0\0\0\0\0\0\2x\0".ljust(92, b"\0")
+    white, curve = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061), b"curv" + bytes(8)
+    index, body = struct.pack(">I", 3), b""
+    for name, content in ((b"desc", text), (b"wtpt", white), (b"kTRC", curve)):
+        index += name + struct.pack(">II", 128 + 4 + 36 + len(body), len(content))
+        body += content
+    head = struct.pack(">I4sI12s", 128 + len(index) + len(body), b"none", 0x02100000, b"mntrGRAYXYZ ") + bytes(12)
+    return (head + b"acsp").ljust(68, b"\0") + white[8:] + bytes(48) + index + body
+
+
+def to_srgb(light: np.ndarray) -> np.ndarray:
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
 def enlarged(source: Path, target: Path, strip: bool = False) -> tuple[str, ...]:
     """Enlarge by repetition; what the target cannot hold."""
     picture = images.read_picture(source)
@@ -111,12 +129,59 @@ def test_a_profile_for_grey_is_not_kept_beside_colours(tmp_path: Path) -> None:
     pictures[0].save(tmp_path / "in.png", save_all=True, append_images=pictures[1:], icc_profile=profile)
     (job,) = plan_jobs([str(tmp_path / "in.png")], Destination(str(tmp_path / "out.png"))).jobs
     (outcome,) = run_jobs(lambda picture, _: picture, [job])
-    assert outcome.notes == ("without colour profile, which the format cannot hold",)
+    assert outcome.notes == ("grey read as sRGB past a bad profile",)
     with Image.open(tmp_path / "out.png") as image:
         assert (image.mode, image.info.get("icc_profile")) == ("RGB", None)
     grey = Picture(np.zeros((4, 6, 1), np.uint8), np.zeros((4, 6, 1), np.uint8), metadata=Metadata(profile))
     for background, lost in (((9, 9, 9), ()), ((255, 0, 0), ("colour profile",))):
         assert images.write_picture(flatten(grey, background), tmp_path / "flat.png") == lost
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_grey_keeps_its_brightness_where_its_profile_cannot_be_kept(tmp_path: Path, suffix: str, dtype: Any) -> None:
+    codes = np.arange(256, dtype=dtype)[None, :, None].repeat(8, 0) * dtype(np.iinfo(dtype).max // 255)
+    images.write_picture(Picture(codes, metadata=Metadata(linear_grey())), tmp_path / "in.png")
+    destination = Destination(str(tmp_path / f"out{suffix}"), quality=100 if suffix in (".webp", ".avif") else None)
+    (job,) = plan_jobs([str(tmp_path / "in.png")], destination).jobs
+    (outcome,) = run_jobs(lambda picture, _: picture, [job])
+    result = images.read_picture(tmp_path / f"out{suffix}")
+    shown = result.colour.mean(axis=(0, 2)) / np.iinfo(result.colour.dtype).max
+    note = "grey converted to sRGB through its profile"
+    if suffix in (".webp", ".bmp", ".gif"):
+        assert note in outcome.notes
+        assert result.metadata.icc_profile is None
+        np.testing.assert_allclose(shown, to_srgb(np.arange(256) / 255), atol=2.5 / 255)
+    else:
+        assert note not in outcome.notes
+        assert result.metadata.icc_profile == linear_grey()
+        np.testing.assert_allclose(shown, np.arange(256) / 255, atol=1.5 / 255)
+
+
+def test_grey_of_a_profile_keeps_its_brightness_on_a_colour_and_in_frames(tmp_path: Path) -> None:
+    codes, alpha = np.full((6, 8, 1), 5000, np.uint16), np.full((6, 8, 1), 65535, np.uint16)
+    alpha[:3] = 0
+    images.write_picture(Picture(codes, alpha, Metadata(linear_grey())), tmp_path / "in.png")
+    seen = float(to_srgb(np.array(5000 / 65535)) * 65535)
+    for background, expected in (((255, 128, 0), [seen] * 3), ((9, 9, 9), [5000])):
+        destination = Destination(str(tmp_path / "out.png"), finish=Finish(background))
+        (job,) = plan_jobs([str(tmp_path / "in.png")], destination, "overwrite").jobs
+        (outcome,) = run_jobs(lambda picture, _: picture, [job])
+        result = images.read_picture(tmp_path / "out.png")
+        np.testing.assert_allclose(result.colour[4, 4], expected, atol=1)
+        np.testing.assert_array_equal(result.colour[0, 0], [257 * value for value in background[: len(expected)]])
+        assert bool(result.metadata.icc_profile) == (len(expected) == 1)
+        assert outcome.notes == (() if len(expected) == 1 else ("grey converted to sRGB through its profile",))
+    first = Image.new("L", (6, 4), 20)
+    first.save(
+        tmp_path / "in.tif", save_all=True, append_images=[Image.new("L", (6, 4), 99)], icc_profile=linear_grey()
+    )
+    for name, expected in (("out.png", [79, 167]), ("out.tif", [20, 99])):
+        (job,) = plan_jobs([str(tmp_path / "in.tif")], Destination(str(tmp_path / name)), "overwrite").jobs
+        (outcome,) = run_jobs(lambda picture, _: picture, [job])
+        shown = [frame.picture for frame in frames.read_frames(tmp_path / name)]
+        assert [picture.colour[0, 0, 0] for picture in shown] == expected
+        assert [bool(picture.metadata.icc_profile) for picture in shown] == [name == "out.tif"] * 2
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
