@@ -32,6 +32,7 @@ class Format:
         grey: Whether it knows grey; else grey is written as equal colours.
         holds: The fields of `metadata.Metadata` that it can hold.
         options: Arguments of `PIL.Image.Image.save`.
+        lossless: Those instead with which nothing is lost, if it has the choice.
         written: Whether pictures can be written in it.
         several: What it holds many pictures as: `frames` of one size that are shown after one another, `pages`, or,
             empty, not at all.
@@ -45,6 +46,7 @@ class Format:
     grey: bool = True
     holds: tuple[str, ...] = USUAL
     options: dict[str, Any] = field(default_factory=dict)
+    lossless: dict[str, Any] = field(default_factory=dict)
     written: bool = True
     several: Literal["", "frames", "pages"] = ""
 
@@ -53,8 +55,15 @@ class Format:
         """Whether there is a quality to choose."""
         return "quality" in self.options
 
-    def with_quality(self, quality: int | None) -> Self:
-        """The same, written in this quality (1 to 100) if it has one to choose."""
+    def with_quality(self, quality: int | None, lossless: bool = False) -> Self:
+        """The same, written in this quality (1 to 100) if it has one to choose.
+
+        Args:
+            quality: What was asked for; 100 loses nothing where that is possible.
+            lossless: Whether the same goes for None.
+        """
+        if self.lossless and (quality == 100 or (lossless and not quality)):
+            return replace(self, options=self.lossless)
         return replace(self, options=self.options | {"quality": quality}) if quality and self.lossy else self
 
 
@@ -85,6 +94,7 @@ FORMATS = (
         grey=False,
         holds=WITHOUT_IPTC,
         options={"quality": 95},
+        lossless={"lossless": True},
         several="frames",
     ),
     Format("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bits=True, several="pages"),
@@ -119,6 +129,7 @@ class Header:
         grey: Whether all are known to be grey.
         others: Widths and heights of the frames or pages behind the first.
         plays: How often an animation is shown; 0 for without end.
+        lossless: Whether nothing was lost although the format has the choice.
     """
 
     width: int
@@ -128,6 +139,7 @@ class Header:
     grey: bool = False
     others: tuple[tuple[int, int], ...] = ()
     plays: int = 0
+    lossless: bool = False
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,7 @@ from srgan_cli.exif import ORIENTATION, orientation
 from srgan_cli.files import replacing
 from srgan_cli.formats import Format, Header, format_of
 from srgan_cli.metadata import Metadata
-from srgan_cli.opening import open_picture, refuse_several, without_pixels
+from srgan_cli.opening import is_lossless_webp, open_picture, refuse_several, without_pixels
 from srgan_cli.picture import Picture, from_array, map_planes, to_8_bits, to_array
 
 SIDEWAYS = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
@@ -36,7 +36,8 @@ def header_of(image: ImageFile.ImageFile) -> Header:
     sideways = not told and orientation(without_pixels(image)) >= SIDEWAYS
     width, height = image.size[::-1] if sideways else image.size
     grey = image.mode in modes.GREY + modes.SIXTEEN_BITS
-    return Header(width, height, image.has_transparency_data, deep, grey)
+    lossless = image.format == "WEBP" and is_lossless_webp(image.fp)
+    return Header(width, height, image.has_transparency_data, deep, grey, lossless=lossless)
 
 
 def read_picture(path: Path, file: BinaryIO | None = None) -> Picture:

@@ -234,7 +234,8 @@ def _is_done(target: Path, protected: set[tuple[object, str]], existing: Existin
 
 def _checked_job(source: Source, target: Path, destination: Destination, limits: Limits) -> Job:
     found = frames.read_header(source.beside, source.open(), limits.pixels)  # first: it may not be there
-    size, kind, finish = destination.size, formats.format_of(target), destination.finish
+    kind = formats.format_of(target).with_quality(destination.quality, found.lossless)
+    size, finish = destination.size, destination.finish
     if limits.memory is not None:
         least = replace(found, transparent=found.transparent and (kind.alpha or finish.background is not None))
         _refuse_what_cannot_fit(source.beside, least, size, kind, limits.memory)
@@ -250,7 +251,7 @@ def _checked_job(source: Source, target: Path, destination: Destination, limits:
         (width, height),
         sum(count * size.pixels(*page) for page, count in counts.items()) * (1 + found.transparent),
         header,
-        kind.with_quality(destination.quality),
+        kind,
         memory.needed(found, size, kind),
         source.content,
         finish=finish,

@@ -22,6 +22,7 @@ REDUCED, MASK = 1, 4  # bits of NewSubfileType
 BIG_ENDIAN_BIGTIFF = b"MM\0+"
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0")  # how they begin
 PIXELS = (b"IDAT", b"fdAT", b"acTL", b"fcTL")  # a PNG's chunks of pixels, and of how they become frames
+FRAME_CONTROL = 16  # bytes in a WebP's frame before its chunks
 SCALED_BY = {"L;2": 85, "L;4": 17}
 DAMAGED = "it may be damaged; save or copy it again"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -161,6 +162,18 @@ def _copy_without_pixels(png: Any) -> bytes:
             kept.append(start + png.read(length))
     png.seek(place)
     return b"".join(kept)
+
+
+def is_lossless_webp(file: Any) -> bool:
+    """Whether what an open file, which is a WebP and loses its place, has of pixels is stored without loss."""
+    file.seek(4)
+    end, found = 8 + int.from_bytes(file.read(4), "little"), set()
+    file.seek(12)
+    while file.tell() < end and len(start := file.read(8)) == 8:
+        kind, length = start[:4], int.from_bytes(start[4:], "little")
+        found.add(kind)
+        file.seek(FRAME_CONTROL if kind == b"ANMF" else length + length % 2, os.SEEK_CUR)  # a frame's are behind that
+    return b"VP8L" in found and b"VP8 " not in found
 
 
 def count_frames(image: Image.Image) -> int:

@@ -99,7 +99,7 @@ def moving_square(colour: tuple[int, ...], background: tuple[int, ...], count: i
 
 def save(path: Path, pictures: list[Image.Image], **options: Any) -> Path:
     lossless: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], **lossless, **options)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], **(lossless | options))
     return path
 
 
@@ -707,6 +707,42 @@ def test_an_animated_webp_has_exif_as_a_still_one_and_the_quality_asked_for(phot
     run(tmp_path / "still.png", tmp_path / "still.webp")
     assert chunk_of(tmp_path / "5.webp", b"EXIF") == chunk_of(tmp_path / "still.webp", b"EXIF")
     assert (tmp_path / "100.webp").stat().st_size > 4 * (tmp_path / "5.webp").stat().st_size
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("source", "quality", "lossless"),
+    [
+        ({"lossless": True}, None, True),
+        ({"lossless": True, "exif": b"Exif\0\0II*\0\x08\0\0\0" + bytes(6), "xmp": b"odd"}, None, True),
+        ({"lossless": True}, 90, False),
+        ({"lossless": False, "quality": 90}, None, False),
+        ({"lossless": False, "quality": 90}, 100, True),
+        (None, None, False),  # a PNG
+        (None, 100, True),
+    ],
+)
+def test_a_lossless_webp_becomes_one_unless_a_quality_is_given(
+    photo: np.ndarray, tmp_path: Path, count: int, source: dict[str, Any] | None, quality: int | None, lossless: bool
+) -> None:
+    pictures = [Image.fromarray(photo[top : top + 20, :30]) for top in (0, 40)[:count]]
+    path = save(tmp_path / ("in.webp" if source else "in.png"), pictures, **(source or {}))
+    assert frames.read_header(path).lossless == bool(source and "quality" not in source)
+    run(path, tmp_path / "out.webp", quality=quality)
+    assert frames.read_header(tmp_path / "out.webp").lossless == lossless
+    expected, result = (
+        np.stack([frame.picture.colour for frame in frames.read_frames(name)]) for name in (path, tmp_path / "out.webp")
+    )
+    assert np.array_equal(np.stack([larger(pixels) for pixels in expected]), result) == lossless
+
+
+def test_frames_of_both_kinds_are_not_lossless(tmp_path: Path, photo: np.ndarray) -> None:
+    pictures = [Image.fromarray(photo[:20, :30]), Image.new("RGB", (30, 20), "red")]
+    path = save(tmp_path / "in.webp", pictures, lossless=False, allow_mixed=True, quality=90)
+    content = path.read_bytes()
+    assert b"VP8L" in content
+    assert b"VP8 " in content
+    assert not frames.read_header(path).lossless
 
 
 def test_equal_pages_keep_what_is_said_of_each(photo: np.ndarray, tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ def test_more_takes_more(header: Header, size: Size, ending: str) -> None:
     assert memory.needed(header, size, SUFFIXES[ending]) > memory.needed(LARGE, Size(), PNG)
 
 
+def test_a_lossless_webp_takes_more() -> None:
+    lossy, lossless = (SUFFIXES[".webp"].with_quality(quality) for quality in (90, 100))
+    assert memory.needed(LARGE, Size(), lossless) > memory.needed(LARGE, Size(), lossy)
+
+
 def test_grey_takes_less_and_a_small_picture_only_its_own_window() -> None:
     grey = memory.of_pictures(replace(LARGE, grey=True), Size(), PNG)
     assert grey < 0.5 * memory.of_pictures(LARGE, Size(), PNG)
