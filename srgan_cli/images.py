@@ -61,7 +61,7 @@ def decode(image: ImageFile.ImageFile) -> Picture:
         Exception: Whatever a damaged file leads the decoders to.
     """
     source = without_pixels(image)
-    if not sixteen.is_deep(image):
+    if not (sixteen.is_deep(image) or sixteen.is_strange(image)):
         return _from_pil(image, source)
     turn = orientation(source)
     return _upright(from_array(_turned(sixteen.decode(image), turn)), turn, metadata.read(source))

@@ -16,18 +16,21 @@ CONVERTED = ("CMYK", "LAB")  # to sRGB, so that the profile is not that of the p
 SUPPORTED = GREY + COLOUR + SIXTEEN_BITS + CONVERTED
 BAD_PROFILE = (ImageCms.PyCMSError, OSError, ValueError)  # damaged, or not for the colours that it comes with
 UNSUPPORTED = {"I": "32-bit integers", "F": "floating-point numbers"}
+ICC_LAB = 9  # a TIFF's photometric interpretation: LAB whose a and b are stored from -128 on, not as signed numbers
 
 
-def refuse_unsupported(mode: str) -> None:
-    """Say why pictures of a mode are not enlarged.
+def refuse_unsupported(image: Image.Image) -> None:
+    """Say why pictures of an image's mode are not enlarged.
 
     Raises:
         SrganError: It is none of `SUPPORTED`.
     """
+    mode = image.mode
     if mode in UNSUPPORTED:
+        numbers = "signed 16-bit integers" if _bits(image) == 16 else UNSUPPORTED[mode]
         raise SrganError(
-            f"has {UNSUPPORTED[mode]} as pixels (mode {mode}), which have no agreed black and white",
-            "save it with 8 or 16 bits first",
+            f"has {numbers} as pixels (mode {mode}), which have no agreed black and white",
+            "save it with 8 or 16 bits, without a sign, first",
         )
     if mode not in SUPPORTED:
         raise SrganError(f"has the colour mode {mode}, which is not supported", "convert it to RGB first")
@@ -45,12 +48,15 @@ def to_channels(image: Image.Image) -> tuple[np.ndarray, str]:
     Raises:
         SrganError: The mode is not supported.
     """
-    refuse_unsupported(image.mode)
+    refuse_unsupported(image)
     if image.mode in SIXTEEN_BITS:
         return _sixteen_bits(image), ""
     if image.mode == "CMYK":
         return _from_cmyk(image)
     if image.mode == "LAB":
+        if _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == ICC_LAB:
+            stored = np.asarray(image) ^ np.array([0, 128, 128], np.uint8)
+            image = Image.frombytes("LAB", image.size, stored.tobytes())
         return np.asarray(_to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))), ""
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
@@ -74,9 +80,11 @@ def _sixteen_bits(image: Image.Image) -> np.ndarray:
 
 def _bits(image: Image.Image) -> int:
     """Bits a channel of a TIFF; 0 for other files."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return 0
-    return image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0]
+    return _tag(image, TiffImagePlugin.BITSPERSAMPLE, (0,))[0]
+
+
+def _tag(image: Image.Image, tag: int, default: Any = None) -> Any:
+    return image.tag_v2.get(tag, default) if isinstance(image, TiffImagePlugin.TiffImageFile) else default
 
 
 def _is_grey_palette(image: Image.Image) -> bool:

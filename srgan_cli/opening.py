@@ -53,7 +53,7 @@ def open_picture(
             _mend_png(image)
             if not several:
                 refuse_several(image)
-            modes.refuse_unsupported(image.mode)
+            modes.refuse_unsupported(image)
             refuse_absurd_tiles(image)
             _refuse_raw(image)
             yield image

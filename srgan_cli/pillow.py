@@ -12,11 +12,12 @@ from threading import Lock
 from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, TiffTags, _imaging
 
 from srgan_cli.formats import FORMATS
-from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED, RGB, UNSPECIFIED
+from srgan_cli.modes import ICC_LAB
+from srgan_cli.sixteen import ALPHA, BLACK_IS_ZERO, PREMULTIPLIED, RGB, UNSPECIFIED, WHITE_IS_ZERO
 
 LONGEST_CHUNK = 16 * 2**20  # bytes of a PNG's text or colour profile, unpacked; Pillow refuses more than one MiB
 TRANSPARENCY_MASK = 4  # a TIFF's photometric interpretation
-COLOURS = ((BLACK_IS_ZERO, "L"), (RGB, "RGB"))
+KINDS = ((BLACK_IS_ZERO, "L", 16), (RGB, "RGB", 16), (WHITE_IS_ZERO, "L", 16), (WHITE_IS_ZERO, "L", 8))
 EXTRAS, MOST_OTHERS = (UNSPECIFIED, PREMULTIPLIED, ALPHA), 2  # Pillow looks at six channels at most
 PILLOWS_OWN = (  # what Pillow, and we, say of a PNG beside its texts
     *("aspect", "bbox", "blend", "chromaticity", "cicp", "default_image", "disposal", "dpi", "duration", "exif"),
@@ -78,15 +79,18 @@ def _teach() -> None:
 
 
 def _open_tiffs() -> None:
-    """Tell Pillow of 16-bit TIFFs that `sixteen.decode` reads, and of masks, which are passed over.
+    """Tell Pillow of TIFFs that `sixteen.decode` reads, of another kind of LAB, and of masks, which are passed over.
 
-    The former are grey with alpha, and what has further channels, such as Photoshop's saved selections.
+    The first are grey with alpha, and what has further channels, such as Photoshop's saved selections.
     """
     for order in (b"II", b"MM"):
-        for (photometric, colours), extra, others in product(COLOURS, EXTRAS, range(MOST_OTHERS + 1)):
-            key = (order, photometric, (1,), 1, (16,) * (len(colours) + 1 + others), (extra, *[UNSPECIFIED] * others))
+        for (photometric, colours, bits), extra, others in product(KINDS, EXTRAS, range(MOST_OTHERS + 1)):
+            key = (order, photometric, (1,), 1, (bits,) * (len(colours) + 1 + others), (extra, *[UNSPECIFIED] * others))
             mode = colours if extra == UNSPECIFIED else f"{colours}A"
             TiffImagePlugin.OPEN_INFO.setdefault(key, (mode, f"{mode};16"))
+        for photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
+            TiffImagePlugin.OPEN_INFO.setdefault((order, photometric, (1,), 1, (12,), ()), ("I;16", "I;12"))
+        TiffImagePlugin.OPEN_INFO.setdefault((order, ICC_LAB, (1,), 1, (8, 8, 8), ()), ("LAB", "LAB"))
         for bit_order in (1, 2):
             TiffImagePlugin.OPEN_INFO.setdefault((order, TRANSPARENCY_MASK, (1,), bit_order, (1,), ()), ("1", "1"))
 

@@ -94,6 +94,18 @@ def test_lab_becomes_srgb(photo: np.ndarray, tmp_path: Path) -> None:
     assert np.abs(read(lab, tmp_path / "p.tif").colour.astype(int) - photo).mean() < 2
 
 
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_lab_may_be_icc_s(photo: np.ndarray, tmp_path: Path, compression: str | None) -> None:
+    lab = ImageCms.profileToProfile(
+        Image.fromarray(photo), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    assert lab is not None
+    signed = np.asarray(lab)
+    from_minus_128 = np.dstack([signed[..., 0], signed[..., 1:].view(np.int8).astype(int) + 128]).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "p.tif", from_minus_128, photometric="icclab", compression=compression, metadata=None)
+    assert np.abs(images.read_picture(tmp_path / "p.tif").colour.astype(int) - photo).mean() < 2
+
+
 def test_ycbcr_becomes_rgb(photo: np.ndarray, tmp_path: Path) -> None:
     picture = read(Image.fromarray(photo).convert("YCbCr"), tmp_path / "p.tif")
     assert np.abs(picture.colour.astype(int) - photo).mean() < 2

@@ -14,6 +14,7 @@ from PIL import Image
 
 from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
+from srgan_cli.frames import read_header
 from srgan_cli.metadata import Metadata
 from srgan_cli.picture import Picture, from_array, to_array
 from srgan_cli.released import released
@@ -121,6 +122,68 @@ def test_white_can_be_zero(tmp_path: Path) -> None:
     check(tmp_path / "p.tif", 65535 - dark(1))
 
 
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("extra", ["unassalpha", "assocalpha", "unspecified"])
+def test_white_can_be_zero_beside_alpha(tmp_path: Path, dtype: Any, extra: str, compression: str | None) -> None:
+    full = int(np.iinfo(dtype).max)
+    ink, alpha = np.arange(12, dtype=dtype)[None, :, None].repeat(8, 0), np.full((8, 12, 1), full, dtype)
+    alpha[:4] = full // 5
+    stored = ink // 5 if extra == "assocalpha" else ink
+    stored = np.where(alpha == full, ink, stored).astype(dtype)
+    file = np.concatenate([stored, alpha], axis=-1)
+    tifffile.imwrite(
+        tmp_path / "p.tif", file, photometric="miniswhite", extrasamples=[extra], compression=compression, metadata=None
+    )
+    ink = np.where(alpha == full, ink, ink // 5 * 5) if extra == "assocalpha" else ink
+    expected = (full - ink).astype(dtype)
+    read, header = images.read_picture(tmp_path / "p.tif"), read_header(tmp_path / "p.tif")
+    assert (header.transparent, header.sixteen_bits, header.grey) == (extra != "unspecified", dtype == np.uint16, True)
+    np.testing.assert_array_equal(read.colour, expected)
+    assert (read.alpha is not None) == header.transparent
+    assert read.alpha is None or np.array_equal(read.alpha, alpha)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_12_bits_may_be_of_white_or_of_black(tmp_path: Path, photometric: int, order: str) -> None:
+    codes = np.arange(0, 4096, 64, dtype=np.uint16).reshape(8, 8)
+    first, second = codes.ravel()[::2], codes.ravel()[1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8).tobytes()
+    entries = ((256, 8), (257, 8), (258, 12), (259, 1), (262, photometric), (273, 200), (277, 1), (278, 8), (279, 96))
+    directory = struct.pack(order + "H", len(entries))
+    directory += b"".join(struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in entries) + bytes(4)
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    (tmp_path / "p.tif").write_bytes((start + directory).ljust(200, b"\0") + packed)
+    expected = (codes << 4 | codes >> 8)[..., None]
+    check(tmp_path / "p.tif", expected if photometric else 65535 - expected)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_colours_in_planes_may_be_multiplied_by_alpha(tmp_path: Path, channels: int, turn: int) -> None:
+    colour = np.arange(96, dtype=np.uint8).reshape(8, 12)[None].repeat(channels - 1, 0)
+    alpha = np.where(np.arange(12) < 6, 255, 51).astype(np.uint8)[None].repeat(8, 0)
+    stored = np.concatenate([np.rint(colour * (alpha / 255)).astype(np.uint8), alpha[None]])
+    tifffile.imwrite(
+        tmp_path / "p.tif",
+        stored,
+        photometric="rgb" if channels == 4 else "minisblack",
+        planarconfig="separate",
+        extrasamples=["assocalpha"],
+        metadata=None,
+        extratags=[(274, "H", 1, turn, True)],
+    )
+    picture = images.read_picture(tmp_path / "p.tif")
+    expected = np.moveaxis(np.concatenate([colour, alpha[None]]), 0, -1)
+    expected = np.rot90(expected, -1) if turn == 6 else expected
+    difference = to_array(picture).astype(int) - expected
+    assert np.abs(difference[expected[..., -1] == 255]).max() == 0
+    assert np.abs(difference).max() <= 2
+    header = read_header(tmp_path / "p.tif")
+    assert (header.height, header.width, header.sixteen_bits) == (*picture.colour.shape[:2], False)
+
+
 def test_colours_multiplied_by_alpha_are_divided(tmp_path: Path) -> None:
     pixels = dark(4) * 200
     pixels[..., 3] = np.arange(1, 241).reshape(12, 20) * 273
@@ -167,7 +230,7 @@ def test_damaged_files_are_one_sentence(tmp_path: Path, suffix: str, channels: i
 
 def test_signed_numbers_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0].astype(np.int16), metadata=None)
-    with pytest.raises(SrganError, match=r"p\.tif"):
+    with pytest.raises(SrganError, match=r"p\.tif: has signed 16-bit integers as pixels"):
         images.read_picture(tmp_path / "p.tif")
 
 
