@@ -66,13 +66,13 @@ the format above.
 """
 FRAMES = """
 - Frames are enlarged as they are shown, whatever is left of earlier ones; what is written are their differences. How a
-  frame is disposed of is chosen anew: what is shown stays the same. What a GIF clears is transparent, as in browsers.
+  frame is disposed of is chosen anew: what is shown stays the same. What is cleared is transparent, as in browsers.
 - Durations are kept to the millisecond (in PNG to the fraction), in a GIF to 10 ms, with the same sum unless frames are
   shorter than 20 ms, which browsers do not show. AVIF has no loop count. An animation has the metadata of its first
   frame, a page its own.
 - Pages of one size become frames; of several sizes they stay a TIFF. Thumbnails among them are left out. A camera's raw
   file that is a TIFF of a preview (DNG, NEF) is refused.
-- A PNG's picture for programs that know no animations is left out. 16 bits of an animated PNG in colour are read as 8.
+- A PNG's picture for programs that know no animations is left out.
 - Of an MPO the first picture is taken, of a HEIC the primary one.
 """
 KEPT = """

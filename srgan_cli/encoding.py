@@ -86,6 +86,14 @@ def with_colours(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:]], axis=-1)
 
 
+def with_alpha(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3 or 4) -> (H, W, 4): opaque unless it has an alpha channel."""
+    if pixels.shape[-1] > 3:
+        return pixels
+    opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
+    return np.concatenate([pixels, opaque], axis=-1)
+
+
 def arguments(metadata: Metadata, name: str) -> dict[str, Any]:
     """The metadata as arguments of `PIL.Image.Image.save`."""
     exif = metadata.exif

@@ -1,6 +1,7 @@
 """Files of several frames or pages <-> pictures, one after the other: they are never all in memory."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import BinaryIO, cast
 import numpy as np
 from PIL import ImageFile, PngImagePlugin, TiffImagePlugin
 
-from srgan_cli import images, readgif, sixteen
+from srgan_cli import canvas, images, metadata, modes, readapng, readgif
 from srgan_cli.animation import write_animation
-from srgan_cli.encoding import HALF_OF_THE_BITS, encoders_errors, with_colours, write_tiff
+from srgan_cli.canvas import Part
+from srgan_cli.encoding import HALF_OF_THE_BITS, encoders_errors, with_alpha, with_colours, write_tiff
 from srgan_cli.errors import SrganError, reason
+from srgan_cli.exif import orientation
 from srgan_cli.formats import Format, Header
 from srgan_cli.metadata import Metadata
 from srgan_cli.opening import (
@@ -23,6 +26,7 @@ from srgan_cli.opening import (
     open_picture,
     refuse_absurd_tiles,
     too_large,
+    without_pixels,
 )
 from srgan_cli.picture import Picture, to_8_bits, to_16_bits, to_array
 
@@ -66,7 +70,8 @@ def _header_of(image: ImageFile.ImageFile) -> Header:
     if image.format != "TIFF":
         header = images.header_of(image)
         others = ((header.width, header.height),) * (len(numbers) - 1)
-        return replace(header, grey=header.grey and not others, others=others, plays=int(image.info.get("loop", 0)))
+        plays, transparent = int(image.info.get("loop", 0)), header.transparent or _becomes_transparent(image)
+        return replace(header, transparent=transparent, grey=header.grey and not others, others=others, plays=plays)
     pages = []
     for number in numbers:
         _seek(image, number)
@@ -80,13 +85,20 @@ def _header_of(image: ImageFile.ImageFile) -> Header:
     )
 
 
+def _becomes_transparent(image: ImageFile.ImageFile) -> bool:
+    """Whether an animation of opaque frames may show what is behind them."""
+    with suppress(ValueError):  # of a damaged frame, which is said when it is read
+        return _is_animated_png(image) and canvas.is_transparent(_parts_of_png(image), *image.size)
+    return False
+
+
 def _header_of_gif(image: ImageFile.ImageFile) -> Header:
     assert image.fp is not None
-    blocks = [replace(block, gif=b"") for block in readgif.read_blocks(cast(BinaryIO, image.fp))]
+    parts = [replace(part, file=b"") for part in readgif.read_parts(cast(BinaryIO, image.fp))]
     loop = image.info.get("loop")  # counts repetitions
     plays = 1 if loop is None else loop and loop + 1
-    transparent = readgif.is_transparent(blocks, *image.size)
-    return Header(*image.size, transparent, False, others=(image.size,) * (len(blocks) - 1), plays=plays)
+    transparent = canvas.is_transparent(parts, *image.size)
+    return Header(*image.size, transparent, False, others=(image.size,) * (len(parts) - 1), plays=plays)
 
 
 def read_frames(
@@ -106,7 +118,7 @@ def read_frames(
         SrganError: The file is missing, not a picture, of a kind that is not supported, or damaged, and then where.
     """
     with open_picture(path, file, most_pixels, several=True) as image:
-        frames = _shown_by_gif(image) if image.format == "GIF" else _shown_by_pillow(image)
+        frames = _shown(image)
         for place in count(1):
             try:
                 frame = next(frames, None)
@@ -129,23 +141,46 @@ def is_opaque(path: Path, file: BinaryIO | None = None, most_pixels: int = MOST_
     return alpha is None or bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
+def _shown(image: ImageFile.ImageFile) -> Iterator[Frame]:
+    if image.format == "GIF":
+        yield from _shown_by_gif(image)
+    elif _is_animated_png(image):
+        yield from _shown_by_png(image)
+    else:
+        for number in _numbers(image):
+            _seek(image, number)
+            yield Frame(images.decode(image), image.info.get("duration", 0))
+
+
 def _shown_by_gif(image: ImageFile.ImageFile) -> Iterator[Frame]:
     assert image.fp is not None
-    blocks = readgif.read_blocks(cast(BinaryIO, image.fp))
-    for pixels, milliseconds in readgif.show(blocks, *image.size):
-        colour, alpha = pixels[..., :3], pixels[..., 3:]
-        is_grey = (colour == colour[..., :1]).all()
-        yield Frame(Picture(colour[..., :1] if is_grey else colour, None if alpha.all() else alpha), milliseconds)
+    parts = readgif.read_parts(cast(BinaryIO, image.fp))
+    for pixels, milliseconds in canvas.show(parts, readgif.decode, *image.size):
+        yield Frame(_picture(pixels), milliseconds)
 
 
-def _shown_by_pillow(image: ImageFile.ImageFile) -> Iterator[Frame]:
-    for number in _numbers(image):
-        _seek(image, number)
-        cut = isinstance(image, PngImagePlugin.PngImageFile) and image.is_animated and sixteen.has_16_bits(image)
-        picture = images.decode(image)
-        if cut and picture.colour.dtype == np.uint8:
-            picture = replace(picture, notes=(*picture.notes, "16 bits of an animation read as 8"))
-        yield Frame(picture, image.info.get("duration", 0))
+def _shown_by_png(image: ImageFile.ImageFile) -> Iterator[Frame]:
+    source = without_pixels(image)
+    turn, said, may_be_grey = orientation(source), metadata.read(source), modes.may_be_grey(image)
+    for pixels, milliseconds in canvas.show(_parts_of_png(image), readapng.decode, *image.size):
+        yield Frame(images.upright(_picture(pixels, may_be_grey), turn, said), milliseconds)
+
+
+def _is_animated_png(image: ImageFile.ImageFile) -> bool:
+    return isinstance(image, PngImagePlugin.PngImageFile) and image.is_animated
+
+
+def _parts_of_png(image: ImageFile.ImageFile) -> Iterator[Part]:
+    assert image.fp is not None
+    return readapng.read_parts(cast(BinaryIO, image.fp), len(_numbers(image)), *image.size)
+
+
+def _picture(pixels: np.ndarray, may_be_grey: bool = True) -> Picture:
+    """The picture in RGB and alpha, without what is not needed of them, in arrays of its own."""
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    is_grey = may_be_grey and (colour == colour[..., :1]).all()
+    is_opaque = alpha.min() == np.iinfo(alpha.dtype).max
+    return Picture((colour[..., :1] if is_grey else colour).copy(), None if is_opaque else alpha.copy())
 
 
 def _seek(image: ImageFile.ImageFile, number: int) -> None:
@@ -228,7 +263,4 @@ def _uniform(picture: Picture, header: Header, kind: Format) -> np.ndarray:
     """The pixels of a frame with the channels and bits that all of an animation have: RGB, with alpha if any has."""
     deep = header.sixteen_bits and kind.sixteen_bits
     pixels = with_colours(to_array(to_16_bits(picture)) if deep else to_8_bits(to_array(picture)))
-    if header.transparent and picture.alpha is None:
-        opaque = np.full((*pixels.shape[:2], 1), np.iinfo(pixels.dtype).max, pixels.dtype)
-        pixels = np.concatenate([pixels, opaque], axis=-1)
-    return pixels
+    return with_alpha(pixels) if header.transparent else pixels

@@ -63,8 +63,7 @@ def decode(image: ImageFile.ImageFile) -> Picture:
     source = without_pixels(image)
     if not (sixteen.is_deep(image) or sixteen.is_strange(image)):
         return _from_pil(image, source)
-    turn = orientation(source)
-    return _upright(from_array(_turned(sixteen.decode(image), turn)), turn, metadata.read(source))
+    return upright(from_array(sixteen.decode(image)), orientation(source), metadata.read(source))
 
 
 def from_pil(image: Image.Image) -> Picture:
@@ -88,11 +87,16 @@ def _from_pil(image: Image.Image, source: Image.Image) -> Picture:
     said = metadata.read(source)
     if image.mode in modes.CONVERTED:
         said = replace(said, icc_profile=None)
-    return _upright(from_array(_turned(array, orientation(source))), turn, said, note)
+    return _made_true(from_array(_turned(array, orientation(source))), turn, said, note)
 
 
-def _upright(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
-    """The picture, turned already, with what its file says of it, made true of that."""
+def upright(picture: Picture, turn: int, said: Metadata) -> Picture:
+    """A picture turned as EXIF's orientation `turn` says, with what was said of it as it lay."""
+    return _made_true(map_planes(picture, lambda pixels: _turned(pixels, turn)), turn, said)
+
+
+def _made_true(picture: Picture, turn: int, said: Metadata, *notes: str) -> Picture:
+    """A picture that was turned, with what its file says of it, made true of that, and notes."""
     picture = map_planes(picture, np.ascontiguousarray)
     kept = said if turn == 1 else said.turned()
     left_out = "" if kept == said else "without XMP's regions, since the picture was turned"

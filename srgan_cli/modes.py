@@ -87,9 +87,14 @@ def _tag(image: Image.Image, tag: int, default: Any = None) -> Any:
     return image.tag_v2.get(tag, default) if isinstance(image, TiffImagePlugin.TiffImageFile) else default
 
 
-def _is_grey_palette(image: Image.Image) -> bool:
+def may_be_grey(image: Image.Image) -> bool:
+    """Whether an image is grey, or has a palette that may be."""
     profile = image.info.get("icc_profile") or b""  # Pillow has None for a damaged one
-    if image.mode not in ("P", "PA") or profile[16:20] == b"RGB ":
+    return image.mode in GREY + SIXTEEN_BITS or (image.mode in ("P", "PA") and profile[16:20] != b"RGB ")
+
+
+def _is_grey_palette(image: Image.Image) -> bool:
+    if not may_be_grey(image):
         return False
     used = np.unique(np.asarray(image.getchannel(0)))
     palette = image.getpalette("RGB")

@@ -50,7 +50,7 @@ def open_picture(
             nullcontext(file) if file else path.open("rb") as opened,
             Image.open(opened, formats=readable_formats()) as image,
         ):
-            _mend_png(image)
+            mend_png(image)
             if not several:
                 refuse_several(image)
             modes.refuse_unsupported(image)
@@ -110,7 +110,7 @@ def _refuse_raw(image: ImageFile.ImageFile) -> None:
         raise SrganError("holds only a preview, as a camera's raw file does", "develop it first")
 
 
-def _mend_png(image: ImageFile.ImageFile) -> None:
+def mend_png(image: ImageFile.ImageFile) -> None:
     """Give the transparent grey of a PNG of few bits the value that Pillow gives the pixels."""
     if isinstance(image, PngImagePlugin.PngImageFile) and isinstance(image.info.get("transparency"), int):
         raw_mode = str(image.tile[0].args) if image.tile else ""

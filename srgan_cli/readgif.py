@@ -1,4 +1,4 @@
-"""GIF -> its frames as browsers show them: transparent where nothing was drawn, and where what was drawn is cleared.
+"""A GIF -> its frames, each by itself, and how they are drawn.
 
 Pillow decodes the pixels of each, but puts frames together otherwise: it clears to a colour if the transparency of the
 first frame does not tell it to do otherwise.
@@ -6,45 +6,21 @@ first frame does not tell it to do otherwise.
 
 import io
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from srgan_cli.canvas import Disposal, Part
+
 EXTENSION, IMAGE, END = b"!", b",", b";"
 CONTROL = b"\xf9"
-CLEAR, RESTORE = 2, 3
+DISPOSALS: dict[int, Disposal] = {2: "clear", 3: "restore"}
 HAS_PALETTE, PALETTE_SIZE, INTERLACED, IS_TRANSPARENT = 0x80, 0x07, 0x40, 0x01  # bits
 
 
-@dataclass(frozen=True)
-class Block:
-    """What a file says about a frame.
-
-    Attributes:
-        left: Where its upper left corner is, in pixels.
-        top: Likewise.
-        width: In pixels.
-        height: Likewise.
-        gif: A file of the frame alone.
-        transparent: The palette's index that leaves what is there; None if there is none.
-        disposal: What becomes of its rectangle before the next one is drawn.
-        milliseconds: How long it is shown.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-    gif: bytes
-    transparent: int | None = None
-    disposal: int = 0
-    milliseconds: int = 0
-
-
-def read_blocks(file: BinaryIO) -> Iterator[Block]:
+def read_parts(file: BinaryIO) -> Iterator[Part]:
     """The frames in a GIF, as they are stored; none is decoded.
 
     Args:
@@ -68,10 +44,19 @@ def read_blocks(file: BinaryIO) -> Iterator[Block]:
             size = (len(table) // 3).bit_length() - 2
             screen = struct.pack("<2H3B", width, height, HAS_PALETTE | size if table else 0, 0, 0)
             place = struct.pack("<4HB", 0, 0, width, height, flags & INTERLACED)
-            gif = b"".join([b"GIF89a", screen, table, IMAGE, place, file.read(1), _sub_blocks(file)])
             bits, hundredths, index = struct.unpack("<BHB", control)
-            transparent = index if bits & IS_TRANSPARENT else None
-            yield Block(left, top, width, height, gif, transparent, bits >> 2 & 7, 10 * hundredths)
+            transparency = EXTENSION + CONTROL + bytes([4, bits & IS_TRANSPARENT, 0, 0, index, 0])
+            parts = [b"GIF89a", screen, table, transparency, IMAGE, place, file.read(1), _sub_blocks(file)]
+            yield Part(
+                left,
+                top,
+                width,
+                height,
+                b"".join(parts),
+                see_through=bool(bits & IS_TRANSPARENT),
+                disposal=DISPOSALS.get(bits >> 2 & 7, "keep"),
+                milliseconds=10 * hundredths,
+            )
             control = bytes(4)
 
 
@@ -89,44 +74,11 @@ def _sub_blocks(file: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def is_transparent(blocks: Sequence[Block], width: int, height: int) -> bool:
-    """Whether any frame on a canvas of this size may show what is behind it."""
-    first, shown_over = blocks[0], blocks[:-1]  # what becomes of the last is never seen
-    covers = first.left == first.top == 0 and first.width >= width and first.height >= height
-    cleared = any(block.disposal == CLEAR for block in shown_over)
-    emptied = any(block.disposal == RESTORE for block in shown_over[:1])  # before the first there is nothing
-    return not covers or first.transparent is not None or cleared or emptied
-
-
-def show(blocks: Iterable[Block], width: int, height: int) -> Iterator[tuple[np.ndarray, float]]:
-    """Draw frames one over the other.
-
-    Args:
-        blocks: From `read_blocks`.
-        width: Of the canvas in pixels; what lies outside is cut off.
-        height: Likewise.
-
-    Yields:
-        (height, width, 4) RGB and alpha, uint8, and how many milliseconds it is shown.
+def decode(gif: bytes) -> np.ndarray:
+    """The pixels of a part's file: (H, W, 4) RGB and alpha, uint8.
 
     Raises:
-        ValueError: A frame is larger than the canvas.
-        Exception: Whatever a damaged frame leads the decoder to.
+        Exception: Whatever a damaged one leads the decoder to.
     """
-    canvas = np.zeros((height, width, 4), np.uint8)
-    for block in blocks:
-        if block.width * block.height > width * height:
-            raise ValueError("it is larger than the picture")
-        before = canvas.copy() if block.disposal == RESTORE else None
-        with Image.open(io.BytesIO(block.gif), formats=["GIF"]) as image:
-            indices = np.asarray(image)
-            colours = np.asarray(image.convert("RGBA"))
-        area = canvas[block.top : block.top + block.height, block.left : block.left + block.width]
-        part = slice(area.shape[0]), slice(area.shape[1])
-        drawn = np.ones(area.shape[:2], bool) if block.transparent is None else indices[part] != block.transparent
-        area[drawn] = colours[part][drawn]
-        yield canvas.copy(), block.milliseconds
-        if before is not None:
-            canvas = before
-        elif block.disposal == CLEAR:
-            area[...] = 0
+    with Image.open(io.BytesIO(gif), formats=["GIF"]) as image:
+        return np.asarray(image.convert("RGBA"))

@@ -22,7 +22,7 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
             and set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == {1}
             and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         )
-    return isinstance(image, PngImagePlugin.PngImageFile) and not image.is_animated and has_16_bits(image)
+    return isinstance(image, PngImagePlugin.PngImageFile) and "16" in str(image.tile[0].args)
 
 
 def is_strange(image: ImageFile.ImageFile) -> bool:
@@ -40,11 +40,6 @@ def is_strange(image: ImageFile.ImageFile) -> bool:
     in_planes = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == SEPARATE
     multiplied = tags.get(TiffImagePlugin.EXTRASAMPLES, ())[:1] == (PREMULTIPLIED,)
     return in_planes and multiplied and set(bits) == {8} and kind in (BLACK_IS_ZERO, RGB)
-
-
-def has_16_bits(image: PngImagePlugin.PngImageFile) -> bool:
-    """Whether a PNG has 16 bits a channel, which Pillow cuts to 8 unless it is grey."""
-    return "16" in str(image.tile[0].args)
 
 
 def decode(image: ImageFile.ImageFile) -> np.ndarray:

@@ -77,6 +77,9 @@ def seeds() -> dict[str, bytes]:
         "PNG 16-bit colour": bytes(imagecodecs.png_encode(deep)),
         "PNG 16-bit alpha": bytes(imagecodecs.png_encode(deep_alpha)),
         "PNG animated": _saved(rgb, "PNG", save_all=True, append_images=[rgb.rotate(180)]),
+        "PNG animated, drawn over": _saved(
+            rgba, "PNG", save_all=True, append_images=[rgba.rotate(180), rgba.rotate(90)], disposal=2, blend=1
+        ),
         "JPEG grey": _saved(rgb.convert("L"), "JPEG"),
         "JPEG colour, with metadata": _saved(rgb, "JPEG", dpi=(300, 300), **said),
         "JPEG progressive": _saved(rgb, "JPEG", progressive=True),
