@@ -77,14 +77,15 @@ def _enlarged(plane: np.ndarray, scale: int) -> np.ndarray:
     return plane.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def keep_flat(sr: np.ndarray, lr: np.ndarray, tones: Tones, repairs: bool) -> None:
+def keep_areas(sr: np.ndarray, lr: np.ndarray, tones: Tones, repairs: bool) -> None:
     """Make an enlarged picture one code, channel by channel, where its original is so for a pixel around.
 
-    Shops refuse a background that is almost white. Where damage is to be repaired, what is neither black nor white may
-    be a block of JPEG's, so that there it must be so far enough for two.
+    Shops refuse a background that is almost white. And where there are only areas of one code each, all stays between
+    the codes that are nearest: masks and drawings whose edges are not antialiased get no rims. Where damage is to be
+    repaired, areas may be blocks of JPEG's, so that what is neither black nor white must be large enough for two.
 
     Args:
-        sr: (k H, k W, C) uint8 or uint16; changed in place.
+        sr: (k H, k W, C) uint8 or uint16, k even; changed in place.
         lr: (H, W, C), the same dtype.
         tones: What of the range is black and white.
         repairs: Whether the network repairs damage.
@@ -92,8 +93,48 @@ def keep_flat(sr: np.ndarray, lr: np.ndarray, tones: Tones, repairs: bool) -> No
     flat = _is_flat(lr, 3)
     if repairs:
         black, white = tones.ends(lr.dtype)
-        flat = (flat & ((lr == black) | (lr == white))) | _is_flat(lr, 2 * JPEG_BLOCK + 1)
-    np.copyto(_blocks(sr, lr), lr[:, None, :, None], where=flat[:, None, :, None])
+        _limit(sr, lr, (flat & ((lr == black) | (lr == white))) | _is_flat(lr, 2 * JPEG_BLOCK + 1))
+    else:
+        between = _has_areas_only(flat) & ~flat
+        _limit(sr, lr, flat | between)
+        _remove_specks(sr, between)
+
+
+def _limit(sr: np.ndarray, lr: np.ndarray, where: np.ndarray) -> None:
+    """Keep all between the four codes that are nearest, where (H, W, C) says so."""
+    scale, rows = len(sr) // len(lr), max(1, LIMITED_AT_ONCE // lr.shape[1])
+    half = scale // 2
+    least, most = _extremes(np.pad(lr, ((1, 1), (1, 1), (0, 0)), mode="edge"), 2)
+    for start in range(0, len(lr), rows):
+        end = start + rows
+        limits = (_enlarged(e[start + 1 : end + 2, 1:], scale)[half:-half, half:-half] for e in (least, most))
+        band = sr[scale * start : scale * end]
+        np.clip(band, *limits, out=band, where=_enlarged(where[start:end], scale))
+
+
+def _remove_specks(sr: np.ndarray, where: np.ndarray) -> None:
+    """Take the median of 3x3 neighbours, where (H, W, C) says so: in corners, what was a rim is left of."""
+    from scipy import ndimage
+
+    scale, rows = len(sr) // len(where), max(1, LIMITED_AT_ONCE // where.shape[1])
+    for start in range(0, len(where), rows):
+        if (chosen := where[start : start + rows]).any():
+            first = max(0, scale * start - 1)
+            around = ndimage.median_filter(sr[first : scale * (start + rows) + 1], size=(3, 3, 1), mode="nearest")
+            band = sr[scale * start : scale * (start + rows)]
+            np.copyto(band, around[scale * start - first :][: len(band)], where=_enlarged(chosen, scale))
+
+
+def _has_areas_only(flat: np.ndarray) -> np.ndarray:
+    """Where each pixel is one of a square of 3x3 of one code, for two pixels around.
+
+    Args:
+        flat: (H, W, C) where the middles of such squares are.
+    """
+    from scipy import ndimage
+
+    in_area = ndimage.maximum_filter(flat, size=(3, 3, 1), mode="nearest")
+    return ndimage.minimum_filter(in_area, size=(5, 5, 1), mode="nearest")
 
 
 def keep_neutral(sr: np.ndarray, lr: np.ndarray) -> None:

@@ -20,7 +20,7 @@ from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.picture import Picture, map_planes, to_16_bits
 from srgan_cli.released import find_weights
 from srgan_cli.sizes import Size, to_size
-from srgan_cli.solid import keep_flat, keep_neutral, keep_seen, keep_solid
+from srgan_cli.solid import keep_areas, keep_neutral, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones, tones_of
 
 PIXEL_MODEL = "srresnet"
@@ -137,7 +137,7 @@ class Upscaler:
         picture = _wrapped(picture, self._edge)
         shown = tones.cut(picture.colour)
         colour = self.colour.enlarge(shown, tones, on_pixels)
-        keep_flat(colour, shown, tones, self.colour.repairs)
+        keep_areas(colour, shown, tones, self.colour.repairs)
         keep_neutral(colour, shown)
         tones.put_back(colour, picture.colour)
         sr = replace(picture, colour=colour)

@@ -7,7 +7,7 @@ import pytest
 
 from srgan_cli import solid
 from srgan_cli.picture import Picture, map_planes
-from srgan_cli.solid import keep_flat, keep_neutral, keep_seen, keep_solid
+from srgan_cli.solid import keep_areas, keep_neutral, keep_seen, keep_solid
 from srgan_cli.tones import WHOLE, Tones
 
 
@@ -99,11 +99,12 @@ def test_white_and_black_stay_exactly_so_in_each_channel(dtype: Any, tones: Tone
     lr[:, 4:] = 0
     lr[..., 1] = np.arange(9)
     sr = np.full((20, 36, 3), 50, dtype)
-    keep_flat(sr, lr, tones, repairs)
+    keep_areas(sr, lr, tones, repairs)
+    first, last = (12, 20) if repairs else (14, 18)
     for channel in (0, 2):
-        assert (sr[:, :12, channel] == white).all()
-        assert (sr[:, 12:20, channel] == 50).all()
-        assert (sr[:, 20:, channel] == 0).all()
+        assert (sr[:, :first, channel] == white).all()
+        assert (sr[:, first:last, channel] == 50).all()
+        assert (sr[:, last:, channel] == 0).all()
     assert (sr[..., 1] == 50).all()
 
 
@@ -112,18 +113,40 @@ def test_what_is_flat_stays_so_but_for_what_may_be_a_block_of_jpeg(repairs: bool
     lr = np.full((40, 40, 1), 245, np.uint8)
     lr[20, 20] = 7
     sr = np.full((80, 80, 1), 250, np.uint8)
-    keep_flat(sr, lr, WHOLE, repairs)
+    keep_areas(sr, lr, WHOLE, repairs)
     side = 34 if repairs else 6
     assert (sr == 250).sum() == side**2
     assert (sr[41 - side // 2 : 41 + side // 2, 41 - side // 2 : 41 + side // 2] == 250).all()
     assert (np.delete(sr, np.s_[41 - side // 2 : 41 + side // 2], axis=0) == 245).all()
 
 
+@pytest.mark.parametrize("rows", [1, 2, 100])
+def test_areas_without_soft_edges_get_no_rims(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solid, "LIMITED_AT_ONCE", rows * 24)
+    lr = np.full((24, 24, 1), 60, np.uint8)
+    lr[6:, 8:] = 140
+    rim = np.random.default_rng(0).integers(0, 256, (96, 96, 1), np.uint8)
+    sr = rim.copy()
+    keep_areas(sr, lr, WHOLE, repairs=False)
+    truth = lr.repeat(4, axis=0).repeat(4, axis=1)
+    edge = np.ones((96, 96), bool)
+    edge[:22], edge[:, :30] = False, False
+    edge[26:, 34:] = False
+    np.testing.assert_array_equal(sr[~edge], truth[~edge])
+    assert sr.min() == 60
+    assert sr.max() == 140
+    assert 70 < sr[edge].mean() < 130  # the network's, for the rest
+    lr[15, 15] = 139  # no area, so that all may be around it
+    sr = rim.copy()
+    keep_areas(sr, lr, WHOLE, repairs=False)
+    np.testing.assert_array_equal(sr[56:68, 56:68], rim[56:68, 56:68])
+
+
 def test_a_pixel_that_differs_spoils_all_around_it() -> None:
     lr = np.full((5, 5, 1), 255, np.uint8)
     lr[2, 2] = 254
     sr = np.full((20, 20, 1), 250, np.uint8)
-    keep_flat(sr, lr, WHOLE, repairs=True)
+    keep_areas(sr, lr, WHOLE, repairs=True)
     assert (sr == 250).sum() == 12 * 12
     assert (sr[4:16, 4:16] == 250).all()
 
