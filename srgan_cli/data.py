@@ -14,6 +14,7 @@ import numpy as np
 from srgan_cli import formats, images
 from srgan_cli.alpha import bleed
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
+from srgan_cli.files import is_special
 from srgan_cli.options import DataOptions, Sampling
 from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.runs import holds_sheets
@@ -113,7 +114,13 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     else:
         hint = "check the spelling, or say where it is with --data or --validation"
         raise SrganError(f"{place}: there is no such folder or .zip", hint)
-    return _pictures_among(found), lambda name: images.read_picture(Path(name))
+    return _pictures_among(found), _read_file
+
+
+def _read_file(name: str) -> Picture:
+    if is_special(path := Path(name)):
+        raise SrganError(f"{name}: is a pipe or device, not a file")
+    return images.read_picture(path)
 
 
 def _files_below(folder: str, on_error: Callable[[OSError], None]) -> Iterator[str]:
@@ -132,7 +139,8 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
     except Exception as error:  # zipfile has no name for all that can be wrong with one
         raise SrganError(f"{path}: is not a .zip, or it is damaged ({reason(error)})", "download it again") from error
 
-    members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+    files = (member for member in archive.infolist() if not member.is_dir())
+    members = {member.filename: member for member in files if not _is_hidden(member.filename)}
 
     def read(name: str) -> Picture:
         if members[name].file_size > LARGEST_MEMBER:
@@ -148,6 +156,11 @@ def _find_in_zip(path: Path) -> tuple[list[str], Callable[[str], Picture]]:
     return _pictures_among(members), read
 
 
+def _is_hidden(member: str) -> bool:
+    """Whether a file in an archive is in a hidden folder, or in that for which macOS hides nothing."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in Path(member).parts[:-1])
+
+
 def _pictures_among(names: Iterable[str]) -> list[str]:
     # macOS adds a hidden ._name.jpg beside every name.jpg of an archive.
     paths = ((name, Path(name)) for name in names)
@@ -159,7 +172,7 @@ def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str
     size = options.hr_size
     sampling = options.sampling or ("crop" if pictures.usual_side >= 1.5 * size else "resize")
     how = "random crops of" if sampling == "crop" else "each resized to"
-    say(f"{len(pictures)} pictures, {how} {size}x{size} (--sampling {sampling})")
+    say(f"{len(pictures)} picture{'s' * (len(pictures) != 1)}, {how} {size}x{size} (--sampling {sampling})")
     if sampling == "resize" and (side := pictures.usual_side) < size:
         say(f"most of them are smaller, about {side} pixels, and are enlarged to it; --hr-size sets another size")
     return sampling

@@ -1,5 +1,6 @@
 """Files that are whole or not there: nobody ever sees half of one, and what stood there before is not lost."""
 
+import errno
 import os
 import platform
 import re
@@ -99,6 +100,25 @@ def is_special(path: Path) -> bool:
     except (OSError, ValueError):  # the latter: a null byte in the name
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def append(path: Path, content: bytes, head: bytes) -> None:
+    """Add to the end of a file, whole or not at all.
+
+    Args:
+        path: The file, which is made if need be.
+        content: What is added.
+        head: What the file begins with, added too if there is nothing in it yet.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with path.open("ab", buffering=0) as file:
+        end = file.tell()
+        content = content if end else head + content
+        if file.write(content) < len(content):  # of a disk that is full
+            file.truncate(end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def remove_stale(folder: Path) -> None:

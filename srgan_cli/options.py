@@ -99,7 +99,9 @@ class TrainOptions(DataOptions):
     start: str | None = option(
         None, "A generator to start from: a released name, a .keras file, or a run with its discriminator."
     )
-    validation: str | None = option(None, "Pictures for samples and validation; else some of the training pictures.")
+    validation: str | None = option(
+        None, "Pictures for samples and validation, of which eight are taken; else some of --data."
+    )
     report_every: int = option(20, "Steps between reports, at most.", 1)
     sample_every: int = option(100, "Steps between sample sheets.", 1)
     validate_every: int = option(500, "Steps between validations, which also write the networks.", 1)
@@ -162,7 +164,9 @@ class TrainOptions(DataOptions):
         for name, value in values.items():
             if name not in limits:
                 alike = get_close_matches(name.replace("-", "_"), limits, 1)
-                hint = f"did you mean {alike[0]}?" if alike else f"known: {', '.join(limits)}"
+                hint = (
+                    f"did you mean {alike[0]}?" if alike else f"known: {', '.join(limits)}".replace(" start,", " from,")
+                )
                 where = f"; write them without [{name}]" if isinstance(value, dict) else ""
                 raise UsageError(f"{source}: there is no option {name!r}", hint + where)
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")

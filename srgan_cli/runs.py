@@ -1,7 +1,6 @@
 """The folder of a training run: its configuration, log, backups and what is exported. No networks."""
 
 import csv
-import errno
 import io
 import json
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from srgan_cli.errors import SrganError, reason
-from srgan_cli.files import check_folder, quoted, remove_stale, replacing
+from srgan_cli.files import append, check_folder, quoted, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
 
 try:
@@ -163,17 +162,11 @@ class RunFolder:
         if not self.writes:
             return
         row = {"stage": record.stage, "step": record.step, **{k: f"{v:.7g}" for k, v in record.values.items()}}
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS)
+        head, line = io.StringIO(), io.StringIO()
+        csv.DictWriter(head, COLUMNS).writeheader()
+        csv.DictWriter(line, COLUMNS).writerow(row)
         try:
-            with self._log.open("ab", buffering=0) as file:
-                if not (end := file.tell()):
-                    writer.writeheader()
-                writer.writerow(row)
-                line = text.getvalue().encode()
-                if file.write(line) < len(line):  # of a disk that is full
-                    file.truncate(end)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append(self._log, line.getvalue().encode(), head.getvalue().encode())
         except OSError as error:
             raise SrganError(f"{self._log}: cannot be written ({reason(error)})", "free some space") from error
 

@@ -65,7 +65,7 @@ class Session:
         self.discriminator = build_discriminator()
         start = load_generator(find_weights(options.start)) if options.start and not run.backups() else None
         if start:
-            self._name_unused(options, start.settings)
+            self._name_differences(options, start.settings)
             options = replace(options, filters=start.settings.filters, residual_blocks=start.settings.residual_blocks)
         self.options = options
         with computing_in(options.generator_precision or options.precision):
@@ -82,12 +82,17 @@ class Session:
         batches = Batches(self.pictures, options, as_floats=replicas.synchronized > 1)
         self.prefetcher = Prefetcher(batches, options.workers, sum(map(options.steps_of, STAGES)))
 
-    def _name_unused(self, options: TrainOptions, settings: GeneratorConfig) -> None:
-        """Say which sizes were asked for that a generator to start from does not have."""
+    def _name_differences(self, options: TrainOptions, settings: GeneratorConfig) -> None:
+        """Say what was asked for that a generator to start from does not have, and what it has learned for nothing."""
         for name in ("filters", "residual_blocks"):
             asked, has = getattr(options, name), getattr(settings, name)
             if asked not in (has, TrainOptions.__dataclass_fields__[name].default):
                 self.listener.line(f"{flag(name)} {asked} is not used: the generator to start from has {has}")
+        if settings.degradation not in ("bicubic", options.degradation):
+            has = f"--degradation {settings.degradation}"
+            self.listener.line(
+                f"the generator to start from was trained with {has}, which is {options.degradation} here"
+            )
 
     def _start_discriminator(self) -> None:
         """Load the discriminator beside the `--from` generator, unless a backup already holds one."""

@@ -49,18 +49,31 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
     Raises:
         SrganError: The data, the weights or the run cannot be used, the loss is no longer a number, or memory runs out.
     """
+    if _is_over(options, run):
+        return True
     fix_seeds(options)
     try:
         with computing_in(options.precision), replicated(options.batch_size, listener.line) as replicas:
             more = f" and {replicas.devices - 1} more" if replicas.devices > 1 else ""
             listener.line(f"training on {choose_device('auto')}{more} in {options.precision}")
             session = Session(options, run, listener, replicas)
+            if replicas.agree(listener.stop()):
+                listener.line("stopped before the first step")
+                return False
             with closing(session.prefetcher):
                 return all(_StageRun(session, stage).finish() for stage in STAGES if _has_work(session, stage))
     except Exception as error:
         if is_out_of_memory(error):
             raise SrganError("out of memory", "lower --batch-size or --hr-size, or use --precision bfloat16") from error
         raise
+
+
+def _is_over(options: TrainOptions, run: RunFolder) -> bool:
+    """Whether all steps are done and their end is validated: even if the pictures are gone, nothing is missing."""
+    *_, last = (stage for stage in STAGES if options.steps_of(stage))
+    newest = next(iter(run.backups()), None)
+    done = newest and (newest.stage, newest.step) == (last, options.steps_of(last))
+    return bool(done) and options.steps_of(last) in run.validated_steps(last)
 
 
 def _has_work(session: Session, stage: Stage) -> bool:
@@ -85,18 +98,19 @@ class _StageRun:
         self._step = self._restore()
         session.generator.split_tail()
         self._run.prepare(self._options)
-        self._summaries: Summaries | None = None
         with session.forgiving():
             if old := self._run.forget_after(stage, self._step):
                 session.listener.line(f"warning: log.csv could not be read; it is {old} now, and a new one is begun")
-        with session.forgiving():
-            self._open_summaries()
+        logs, first_step = self._run.path / "logs", self._steps_before + self._step + 1
+        self._summaries = Summaries(logs, first_step, *networks) if self._run.writes else None
         self._best = self._measure_best()
         self._collapsed_for, self._backed_up_at = 0, time.monotonic()
 
     def finish(self) -> bool:
         """Do what is left of it. False if it was stopped."""
         session = self._session
+        if self._step and self._step % self._options.validate_every == 0:
+            self._make_up_for_validation()
         while self._step < self._steps:
             record = self._run_interval()
             at_end = record.step == self._steps
@@ -109,9 +123,6 @@ class _StageRun:
                 return False
         self._make_up_for_validation()
         self._put_averages()
-        if self._summaries:
-            with session.forgiving():
-                self._summaries.close()
         return True
 
     def _restore(self) -> int:
@@ -139,11 +150,6 @@ class _StageRun:
             return False
         line(f"resumed after step {backup.step} of {backup.stage}")
         return True
-
-    def _open_summaries(self) -> None:
-        if self._run.writes:
-            networks = self._session.generator, self._session.discriminator
-            self._summaries = Summaries(self._run.path / "logs", self._steps_before + self._step + 1, *networks)
 
     def _measure_best(self) -> float:
         """The validation loss of the best so far; anew, since what it is measured by may have changed."""
@@ -246,7 +252,7 @@ class _StageRun:
                 self._run.write(f"{folder}discriminator.keras", discriminator.save, stored_bytes(discriminator))
 
     def _make_up_for_validation(self) -> None:
-        """Validate the end of the stage if the program was killed before that."""
+        """Validate the present step if the program was killed before that."""
         session, record = self._session, Record(self._stage, self._step, {})
         if session.replicas.machines == 1 and self._step not in self._run.validated_steps(self._stage):
             with session.forgiving():

@@ -162,6 +162,21 @@ def test_a_zip_is_read_in_place_like_the_folder(folder: Path, tmp_path: Path) ->
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_is_hidden_in_a_zip_is_left_out(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for name in ("a.png", ".trash/b.png", "in/.trash/in/b.png", "__MACOSX/c.png", "in/d.png"):
+            file.write(folder / "0.png", name)
+    assert Pictures(str(tmp_path / "a.zip"), 0).names == ["a.png", "in/d.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "1.jpg")
+    pictures = Pictures(str(folder), 0)
+    assert len({pictures.load(number, 1).shape for number in range(len(pictures))}) > 1
+    assert f"{folder}/1.jpg: is a pipe or device, not a file" in pictures.unusable.values()
+
+
 def test_a_glob_takes_what_it_matches(folder: Path) -> None:
     names = Pictures(str(folder / "**" / "[1-3].png"), 0).names
     assert [Path(name).name for name in names] == ["2.png", "1.png", "3.png"]

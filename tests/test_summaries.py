@@ -1,7 +1,5 @@
 """TensorBoard reads what was written, with its own reader."""
 
-import errno
-import os
 import time
 from pathlib import Path
 
@@ -21,9 +19,7 @@ def read(tmp_path: Path, small_generator: Generator, photo: np.ndarray) -> Event
     for step in (10, 20, 30):
         first.scalars(step, {"loss": 1 / step})
     first.sheet(10, photo)
-    first.close()
     second.scalars(40, {"loss": 0.5})
-    second.close()
     accumulator = EventAccumulator(str(tmp_path))
     accumulator.Reload()
     return accumulator
@@ -40,24 +36,32 @@ def test_what_is_added_is_seen_while_the_run_goes_on(tmp_path: Path) -> None:
     summaries.scalars(10, {"loss": 0.1})
     accumulator = EventAccumulator(str(tmp_path))
     accumulator.Reload()
-    summaries.close()
     assert [event.step for event in accumulator.Scalars("loss")] == [10]
 
 
-def test_what_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SrganError, match=r"file/logs: cannot be written"):
-        Summaries(tmp_path / "file" / "logs", 0)
+    with pytest.raises(SrganError, match=r"file/logs: cannot be written \(Not a directory\)"):
+        Summaries(tmp_path / "file" / "logs", 0).scalars(10, {"loss": 0.1})
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    summaries = Summaries(tmp_path, 0)
-    with monkeypatch.context() as patches:
-        patches.setattr(summaries._writer, "flush", full)
-        with pytest.raises(SrganError, match=r"cannot be written \(No space left"):
-            summaries.scalars(10, {"loss": 0.1})
-    summaries.close()
+@pytest.mark.parametrize("room", [9, 90])
+def test_a_disk_that_was_full_for_a_while_leaves_whole_events(tmp_path: Path, room: int) -> None:
+    resource = pytest.importorskip("resource")
+    before, summaries = resource.getrlimit(resource.RLIMIT_FSIZE), Summaries(tmp_path / "logs", 0)
+    for step in (10, 20):
+        size = sum(file.stat().st_size for file in tmp_path.glob("logs/*"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room // step, before[1]))
+        try:
+            with pytest.raises(SrganError, match=r"logs: cannot be written"):
+                summaries.scalars(step, {"loss": 0.1})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert sum(file.stat().st_size for file in tmp_path.glob("logs/*")) == size
+        summaries.scalars(step + 5, {"loss": 0.1})
+    accumulator = EventAccumulator(str(tmp_path / "logs"))
+    accumulator.Reload()
+    assert [event.step for event in accumulator.Scalars("loss")] == [15, 25]
 
 
 def test_sheets_are_png(read: EventAccumulator) -> None:
@@ -76,7 +80,7 @@ def test_graphs_have_every_layer_and_its_inputs(read: EventAccumulator, small_ge
 
 def test_both_networks_are_drawn(tmp_path: Path, small_generator: Generator) -> None:
     networks = small_generator, build_discriminator()
-    Summaries(tmp_path, 0, *networks).close()
+    Summaries(tmp_path, 0, *networks).scalars(1, {"loss": 0.1})
     accumulator = EventAccumulator(str(tmp_path))
     accumulator.Reload()
     boxes = {node.name.split("/")[0] for node in accumulator.Graph().node}

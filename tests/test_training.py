@@ -90,9 +90,9 @@ def losses(records: list[Record]) -> list[tuple[str, int, float]]:
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """A stop that says so after so many steps; it is asked after each and once more between intervals."""
+    """A stop that says so after so many steps; it is asked before the first, after each, and between intervals."""
     asked = iter(range(10**6))
-    return lambda: next(asked) >= steps - 1
+    return lambda: next(asked) >= steps
 
 
 def assert_same_losses(actual: list[tuple[str, int, float]], expected: list[tuple[str, int, float]]) -> None:
@@ -215,6 +215,7 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
     _, lines = run(replace(more, filters=24), tmp_path / "more", after(2))
     assert "--filters 24 is not used: the generator to start from has 8" in lines
     _, lines = run(replace(more, degradation="photo"), tmp_path / "more")
+    assert not any("was trained with" in line for line in lines)
     assert not any("is not used" in line for line in lines)
     degradations = (
         load_generator(tmp_path / name / "generator.keras").settings.degradation for name in ("first", "more")
@@ -227,6 +228,8 @@ def test_a_generator_and_its_discriminator_are_gone_on_with(options: TrainOption
     (tmp_path / "first" / "discriminator.keras").write_bytes(b"broken")
     with pytest.raises(SrganError, match="not the weights of a discriminator, or damaged"):
         run(more, tmp_path / "broken")
+    _, lines = run(replace(more, start=str(tmp_path / "more" / "generator.keras")), tmp_path / "clean", after(1))
+    assert "the generator to start from was trained with --degradation photo, which is bicubic here" in lines
     shutil.rmtree(tmp_path / "first")  # which what was begun does not need any more
     run(replace(more, degradation="photo"), tmp_path / "more")
 
@@ -285,6 +288,41 @@ def test_a_run_that_was_done_but_for_its_validation_is_validated(
     assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [4]
 
 
+def test_a_validation_that_was_not_done_before_a_crash_is_made_up_for(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, sample = replace(options, pretrain_steps=6, steps=0, validate_every=2), Validation.enlarge
+
+    def kill(self: Validation) -> np.ndarray:
+        if len(RunFolder(tmp_path / "run").backups()) == 2:
+            raise KeyboardInterrupt
+        return sample(self)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(Validation, "enlarge", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(options, tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [2]
+    run(options, tmp_path / "run")
+    assert RunFolder(tmp_path / "run").validated_steps("pretrain") == [2, 4, 6]
+
+
+def test_a_run_that_is_over_needs_no_pictures(options: TrainOptions, tmp_path: Path) -> None:
+    shutil.copytree(options.data, tmp_path / "data")
+    options = replace(options, data=str(tmp_path / "data"), pretrain_steps=2, steps=0)
+    run(options, tmp_path / "run")
+    shutil.rmtree(tmp_path / "data")
+    assert run(options, tmp_path / "run") == ([], [])
+    with pytest.raises(SrganError, match="there is no such folder"):
+        run(replace(options, pretrain_steps=4), tmp_path / "run")
+
+
+def test_a_stop_before_the_first_step_does_none(options: TrainOptions, tmp_path: Path) -> None:
+    records, lines = run(options, tmp_path / "run", lambda: True)
+    assert (records, lines[-1]) == ([], "stopped before the first step")
+    assert RunFolder(tmp_path / "run").backups() == []
+
+
 def test_a_stage_that_is_shortened_to_nothing_is_not_forgotten(
     options: TrainOptions, pretrained: Path, tmp_path: Path
 ) -> None:
@@ -301,11 +339,11 @@ def test_the_damaged_newest_backup_is_passed_over(options: TrainOptions, tmp_pat
     whole, _ = run(options, tmp_path / "run")
     newest, _ = RunFolder(tmp_path / "run").backups()
     newest.path.write_bytes(newest.path.read_bytes()[:1000])
-    rest, lines = run(options, tmp_path / "run")
+    rest, lines = run(replace(options, pretrain_steps=10), tmp_path / "run")
     assert any("cannot be read" in line for line in lines)
-    assert_same_losses(losses(rest), losses(whole)[-1:])
+    assert_same_losses(losses(rest)[:-1], losses(whole)[-1:])
     with (tmp_path / "run" / "log.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 4  # nothing twice
+        assert len(list(csv.DictReader(file))) == 5  # nothing twice
 
 
 def test_a_backup_that_memory_does_not_suffice_for_is_not_passed_over(
