@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from srgan_cli.picture import Picture
+from srgan_cli.tones import nearest
 
 ROWS = 256  # mixed at once, since floats take much memory
 
@@ -17,12 +18,7 @@ def bleed(picture: Picture) -> np.ndarray:
     if picture.alpha is None:
         return picture.colour
     hidden = picture.alpha[..., 0] == 0
-    if hidden.all() or not hidden.any():
-        return picture.colour
-    from scipy import ndimage  # here, since loading it takes longer than all that is planned
-
-    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    return picture.colour[rows, columns]
+    return picture.colour if hidden.all() or not hidden.any() else nearest(picture.colour, hidden)
 
 
 def flatten(picture: Picture, background: tuple[int, int, int]) -> Picture:

@@ -32,22 +32,37 @@ class Tones:
         return (self.low, self.high) if dtype == np.uint16 else (0, 255)
 
     def cut(self, pixels: np.ndarray) -> np.ndarray:
-        """The pixels without what lies beyond both ends."""
-        return pixels.clip(*self.ends(pixels.dtype)) if pixels.dtype == np.uint16 else pixels
+        """The pixels with the nearest other ones in place of those that lie beyond an end, which would have rims."""
+        if pixels.dtype != np.uint16:
+            return pixels
+        beyond = np.any((pixels < self.low) | (pixels > self.high), axis=-1)
+        return nearest(pixels, beyond) if beyond.any() else pixels
 
-    def put_back(self, sr: np.ndarray, lr: np.ndarray) -> None:
-        """Add to an enlarged picture, (k H, k W, C), in place, what was cut from (H, W, C), in blocks of k x k."""
-        if lr.dtype != np.uint16:
-            return
+    def put_back(self, sr: np.ndarray, lr: np.ndarray, shown: np.ndarray) -> None:
+        """Put back what was cut.
+
+        Args:
+            sr: (k H, k W, C); changed in place, in blocks of k x k.
+            lr: (H, W, C).
+            shown: Likewise, from `cut`.
+        """
         height, width, channels = lr.shape
         blocks = sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)
-        places = rows, columns, of_channel = np.nonzero((lr < self.low) | (lr > self.high))
-        lacking = lr[places].astype(int) - self.cut(lr[places])
-        index = rows, slice(None), columns, slice(None), of_channel
-        blocks[index] = (blocks[index] + lacking[:, None, None]).astype(np.uint16)
+        places = rows, columns = np.nonzero((lr != shown).any(axis=-1))
+        lacking = lr[places].astype(int) - shown[places]
+        index = rows, slice(None), columns
+        blocks[index] = np.clip(blocks[index] + lacking[:, None, None], 0, np.iinfo(sr.dtype).max)
 
 
 WHOLE = Tones()
+
+
+def nearest(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """(H, W, C) with the nearest other pixel in place of each that is hidden, by (H, W); not all may be."""
+    from scipy import ndimage  # here, since loading it takes longer than all that is planned
+
+    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return pixels[rows, columns]
 
 
 def tones_of(pixels: np.ndarray) -> Tones:

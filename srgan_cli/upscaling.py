@@ -139,7 +139,7 @@ class Upscaler:
         colour = self.colour.enlarge(shown, tones, on_pixels)
         keep_areas(colour, shown, tones, self.colour.repairs)
         keep_neutral(colour, shown)
-        tones.put_back(colour, picture.colour)
+        tones.put_back(colour, picture.colour, shown)
         sr = replace(picture, colour=colour)
         if picture.alpha is not None:
             sr = replace(sr, alpha=keep_solid(self.alpha.enlarge(picture.alpha, WHOLE, on_pixels), picture))

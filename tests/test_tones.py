@@ -65,6 +65,23 @@ def test_one_code_alone_has_tones() -> None:
         assert tones.low < tones.high
 
 
+def test_what_is_around_a_hot_pixel_does_not_see_it() -> None:
+    tones, sky = Tones(1000, 1511, 65_535), np.arange(1000, 1100, dtype=np.uint16).reshape(10, 10, 1)
+    for code in (7, 65_535):
+        hot = sky.copy()
+        hot[4:6, 5] = code
+        shown = tones.cut(hot).astype(int)
+        assert np.abs(shown - sky).max() == 1
+        assert ((shown != sky) == (hot == code)).all()
+
+
+def test_what_is_put_back_does_not_run_over() -> None:
+    lr, shown = (np.array([[[code]]], np.uint16) for code in (65_530, 1000))
+    sr = np.array([[[1010], [990]]] * 2, np.uint16)
+    WHOLE.put_back(sr, lr, shown)
+    assert sr[..., 0].tolist() == [[65_535, 65_520]] * 2
+
+
 def test_what_is_cut_is_put_back() -> None:
     tones, lr = (
         Tones(1000, 1511, 65_535),
@@ -73,5 +90,5 @@ def test_what_is_cut_is_put_back() -> None:
     cut = tones.cut(lr)
     assert (cut.min(), cut.max()) == (1000, 1511)
     sr = cut.repeat(4, axis=0).repeat(4, axis=1)
-    tones.put_back(sr, lr)
+    tones.put_back(sr, lr, cut)
     np.testing.assert_array_equal(sr, lr.repeat(4, axis=0).repeat(4, axis=1))
