@@ -85,7 +85,7 @@ def show(
         before = canvas.copy() if part.disposal == "restore" else None
         area = canvas[part.top : part.top + part.height, part.left : part.left + part.width]
         drawn = pixels[: area.shape[0], : area.shape[1]]
-        if part.over:
+        if part.over and part.see_through:
             _draw_over(area, drawn)
         else:
             area[...] = drawn

@@ -59,7 +59,7 @@ class Format:
         """The same, written in this quality (1 to 100) if it has one to choose.
 
         Args:
-            quality: What was asked for; 100 loses nothing where that is possible.
+            quality: What was asked for; 100 loses nothing that is seen where that is possible.
             lossless: Whether the same goes for None.
         """
         if self.lossless and (quality == 100 or (lossless and not quality)):

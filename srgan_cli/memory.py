@@ -82,7 +82,10 @@ def _depth(header: Header) -> int:
 def _per_encoded_pixel(header: Header, kind: Format) -> int:
     """What an encoder holds beside what it is given."""
     if kind.name in PER_ENCODED_PIXEL:
-        return PER_ENCODED_PIXEL[kind.name][header.transparent or not kind.lossy]  # a lossless WebP's are both alike
+        is_lossless = (
+            bool(kind.lossless) and kind.options == kind.lossless
+        )  # which takes the same with alpha or without
+        return PER_ENCODED_PIXEL[kind.name][header.transparent or is_lossless]
     if kind.name == "TIFF":
         return _depth(header)  # the strips
     if header.sixteen_bits and (header.transparent or not header.grey):

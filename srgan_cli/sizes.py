@@ -121,7 +121,8 @@ def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], mar
     seen = resized >= LEAST_SEEN
 
     def weighed(colour: np.ndarray) -> np.ndarray:
-        return np.divide(resize(colour * opacity), resized, out=resize(colour).copy(), where=seen)
+        result = resize(colour).copy()  # Pillow's cannot be written to
+        return np.divide(resize(colour * opacity), resized, out=result, where=seen)
 
     colour = put_together(map(weighed, colours), channels)
     return replace(picture, colour=colour, alpha=put_together([resized], 1))

@@ -6,30 +6,34 @@ from srgan_cli.picture import Picture
 from srgan_cli.tones import Tones
 
 LIMITED_AT_ONCE = 2**16  # pixels of LR, since floats take much memory
-JUMP_OF_ALPHA, JUMP_OF_COLOUR = (3, 1 / 8), (5, 1 / 2)  # in a square of this side, by this share of the range
+JUMP_OF_ALPHA = 1 / 8  # of the range
+JUMP_OF_COLOUR = 5, 1 / 2  # in a square of this side, by this share of the range
 NEUTRAL_AROUND = 5  # pixels of LR, a square's side
 JPEG_BLOCK = 8  # pixels
 
 
 def keep_solid(alpha_sr: np.ndarray, lr: Picture) -> np.ndarray:
-    """The enlarged alpha (k H, k W, 1) kept near the least and the most of its 3x3 neighbours in the picture.
+    """The enlarged alpha (k H, k W, 1) kept between the least and the most of its 3x3 neighbours in the picture.
 
-    It may go as far beyond them as they are apart: a hair of half a pixel's width is opaque, and narrower. Not so where
-    colours jump, too; see `keep_seen`. What is opaque or transparent in the picture stays exactly that.
+    Beside strands and gaps of one or two pixels it may go as far beyond them as these stand out: a hair of half a
+    pixel's width is opaque, and narrower. Not so where colours jump, too; see `keep_seen`. What is opaque or
+    transparent in the picture stays exactly that.
     """
     assert lr.alpha is not None
     scale, full = len(alpha_sr) // len(lr.alpha), np.iinfo(lr.alpha.dtype).max
+    colours_jump = _jumps(lr.colour, *JUMP_OF_COLOUR)
+    strands, gaps = (np.where(colours_jump, 0, _extremes(thin)[1]) for thin in _strands_and_gaps(lr.alpha))
     least, most = _extremes(lr.alpha.astype(np.int32))
-    beyond = np.where(_jumps(lr.colour, *JUMP_OF_COLOUR), 0, most - least)
-    limits = (np.clip(limit, 0, full).astype(lr.alpha.dtype) for limit in (least - beyond, most + beyond))
+    limits = (np.clip(limit, 0, full).astype(lr.alpha.dtype) for limit in (least - gaps, most + strands))
     return np.clip(alpha_sr, *(_enlarged(limit, scale) for limit in limits))
 
 
 def keep_seen(sr: Picture, lr: Picture) -> None:
-    """Keep what is seen, on black and on white, between the least and the most around it, where all jumps.
+    """Keep what is seen, on black and on white, between the least and the most around it, where transparency jumps.
 
     Colours and transparency are enlarged apart. Where both jump, as between a white card and its black shadow, their
-    edges may lie a pixel apart, and the shadow's colour be seen without its transparency.
+    edges may lie a pixel apart, and the shadow's colour be seen without its transparency. Strands of about one colour,
+    such as hair, are left alone: what is seen of them in the picture is half transparent.
 
     Args:
         sr: Enlarged; its colours are changed in place.
@@ -40,11 +44,12 @@ def keep_seen(sr: Picture, lr: Picture) -> None:
     scale, full = len(sr.alpha) // len(lr.alpha), np.float32(np.iinfo(lr.alpha.dtype).max)
     rows = max(1, LIMITED_AT_ONCE // lr.alpha.shape[1])
     for start in range(0, len(lr.alpha), rows):
-        around = slice(max(0, start - 2), start + rows + 2)
+        around = slice(max(0, start - 3), start + rows + 3)
         inside = slice(start - around.start, start - around.start + rows)
         band = slice(scale * start, scale * (start + rows))
         alpha_lr, colour_lr = lr.alpha[around], lr.colour[around]
-        jumps = (_jumps(alpha_lr, *JUMP_OF_ALPHA) & _jumps(colour_lr, *JUMP_OF_COLOUR))[inside]
+        may_stay = _is_thin(alpha_lr) & ~_jumps(colour_lr, *JUMP_OF_COLOUR)
+        jumps = (_jumps(alpha_lr, 3, JUMP_OF_ALPHA) & ~may_stay)[inside]
         if not jumps.any():
             continue
         colour, opacity = sr.colour[band], sr.alpha[band] / full
@@ -55,6 +60,21 @@ def keep_seen(sr: Picture, lr: Picture) -> None:
             on_black = np.clip(on_black, least - (1 - opacity) * behind, most - (1 - opacity) * behind)
         limited = np.rint(on_black / np.maximum(opacity, 1 / full)).clip(0, full).astype(colour.dtype)
         np.copyto(colour, limited, where=_enlarged(jumps, scale) & (opacity > 0))
+
+
+def _strands_and_gaps(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By how much (H, W, 1) is above and below what is there without all that is narrower than three pixels."""
+    from scipy import ndimage
+
+    alpha, size = alpha.astype(np.int32), (3, 3, 1)
+    strands = alpha - ndimage.grey_opening(alpha, size=size, mode="nearest")
+    return strands, ndimage.grey_closing(alpha, size=size, mode="nearest") - alpha
+
+
+def _is_thin(alpha: np.ndarray) -> np.ndarray:
+    """Where strands or gaps are among the 3x3 neighbours in (H, W, 1)."""
+    thin = np.maximum(*_strands_and_gaps(alpha))
+    return _extremes(thin)[1] > JUMP_OF_ALPHA * np.iinfo(alpha.dtype).max
 
 
 def _jumps(plane: np.ndarray, side: int, share: float) -> np.ndarray:
@@ -113,16 +133,18 @@ def _limit(sr: np.ndarray, lr: np.ndarray, where: np.ndarray) -> None:
 
 
 def _remove_specks(sr: np.ndarray, where: np.ndarray) -> None:
-    """Take the median of 3x3 neighbours, where (H, W, C) says so: in corners, what was a rim is left of."""
+    """Take the median of 3x3 neighbours, where (H, W, C) says so: specks are what is left of rims in corners."""
     from scipy import ndimage
 
     scale, rows = len(sr) // len(where), max(1, LIMITED_AT_ONCE // where.shape[1])
+    above = sr[:1].copy()
     for start in range(0, len(where), rows):
+        end = scale * (start + rows)
+        band = sr[scale * start : end]
+        around, above = np.concatenate([above, band, sr[end : end + 1]]), band[-1:].copy()
         if (chosen := where[start : start + rows]).any():
-            first = max(0, scale * start - 1)
-            around = ndimage.median_filter(sr[first : scale * (start + rows) + 1], size=(3, 3, 1), mode="nearest")
-            band = sr[scale * start : scale * (start + rows)]
-            np.copyto(band, around[scale * start - first :][: len(band)], where=_enlarged(chosen, scale))
+            median = ndimage.median_filter(around, size=(3, 3, 1), mode="nearest")
+            np.copyto(band, median[1 : 1 + len(band)], where=_enlarged(chosen, scale))
 
 
 def _has_areas_only(flat: np.ndarray) -> np.ndarray:

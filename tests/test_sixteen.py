@@ -120,6 +120,8 @@ def test_saved_selections_behind_multiplied_alpha_are_passed_over(tmp_path: Path
 def test_white_can_be_zero(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "p.tif", dark(1)[..., 0], photometric="miniswhite", metadata=None)
     check(tmp_path / "p.tif", 65535 - dark(1))
+    with Image.open(tmp_path / "p.tif") as image:
+        np.testing.assert_array_equal(images.from_pil(image).colour, 65535 - dark(1))
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])

@@ -24,14 +24,38 @@ def limits(lr: Picture) -> tuple[list[int], list[int]]:
     return low, high
 
 
-def test_alpha_stays_near_that_of_the_neighbours_a_pixel_away() -> None:
-    alpha = np.array([[100, 100, 100, 140, 180, 180]] * 3, np.uint8)[..., None]
-    assert limits(with_alpha(alpha)) == ([100, 100, 60, 20, 100, 180], [100, 100, 180, 255, 220, 180])
-    colour = np.array([0, 0, 0, 0, 255, 255])[None, :, None]
-    low, high = [100, 100, 100, 100, 140, 180], [100, 100, 140, 180, 180, 180]
-    assert limits(with_alpha(alpha, colour)) == (low, high)
+def test_alpha_stays_between_that_of_the_neighbours_a_pixel_away() -> None:
+    alpha = np.array([[10, 10, 10, 50, 90, 90]] * 3, np.uint8)[..., None]
+    assert limits(with_alpha(alpha)) == ([10, 10, 10, 10, 50, 90], [10, 10, 50, 90, 90, 90])
+
+
+@pytest.mark.parametrize(("strand", "least", "most"), [(160, 100, 220), (220, 100, 255), (70, 40, 100), (30, 0, 100)])
+def test_beside_strands_and_gaps_alpha_goes_beyond_them(strand: int, least: int, most: int) -> None:
+    alpha = np.full((5, 9, 1), 100, np.uint8)
+    alpha[:, 4] = strand
+    for colour, low, high in ((126, least, most), (129, min(100, strand), max(100, strand))):
+        row = np.where(np.arange(9) == 4, colour, 0)[None, :, None]
+        lows, highs = limits(with_alpha(alpha, row))
+        assert lows == [100] * 3 + [low] * 3 + [100] * 3
+        assert highs == [100] * 3 + [high] * 3 + [100] * 3
+
+
+@pytest.mark.parametrize(("thick", "kept"), [(1, True), (2, True), (3, False)])
+@pytest.mark.parametrize("gap", [False, True])
+def test_what_is_seen_of_strands_of_one_colour_is_left_alone(thick: int, kept: bool, gap: bool) -> None:
+    alpha = np.full((9, 4, 1), 255 * gap, np.uint8)
+    alpha[3 : 3 + thick] = 128
+    lr = Picture(np.full((9, 4, 1), 100, np.uint8), alpha)
+    sr = map_planes(lr, lambda plane: plane.repeat(4, axis=0).repeat(4, axis=1))
+    assert sr.alpha is not None
+    sr.alpha[14] = 255  # more opaque than in the picture
+    keep_seen(sr, lr)
+    assert (sr.colour[14] == 100).all() == (kept or gap)
+
+
+def test_a_hair_in_all_directions() -> None:
     alpha = np.pad(np.full((1, 1, 1), 99, np.uint8), ((2, 2), (2, 2), (0, 0)))
-    assert (keep_solid(np.full((5, 5, 1), 198, np.uint8), with_alpha(alpha)) == 198).sum() == 9  # corners, too
+    assert (keep_solid(np.full((5, 5, 1), 255, np.uint8), with_alpha(alpha)) == 198).sum() == 9  # corners, too
 
 
 def test_what_is_solid_stays_exactly_so() -> None:

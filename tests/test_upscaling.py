@@ -612,11 +612,12 @@ def test_a_cut_out_logo_has_no_fringe(upscaler: Upscaler) -> None:
         assert np.abs(sr - truth).mean() < 0.6 * np.abs(naive - truth).mean()
 
 
-def test_a_shadow_is_not_seen_as_a_line_around_what_throws_it(upscaler: Upscaler) -> None:
+@pytest.mark.parametrize("card", [60, 120, 255])
+def test_a_shadow_is_not_seen_as_a_line_around_what_throws_it(upscaler: Upscaler, card: int) -> None:
     colour = np.zeros((32, 32, 1), np.uint8)
-    colour[8:24, 8:24] = 255
-    inside = ndimage.gaussian_filter(colour[..., 0] / 255, 3)[..., None]
-    alpha = np.where(colour == 255, 255, np.rint(255 * inside)).astype(np.uint8)
+    colour[8:24, 8:24] = card
+    inside = ndimage.gaussian_filter(colour[..., 0] / card, 3)[..., None]
+    alpha = np.where(colour == card, 255, np.rint(255 * inside)).astype(np.uint8)
     lr = Picture(colour, alpha)
     for white in ((0, 0, 0), (255, 255, 255)):
         seen, seen_sr = (flatten(picture, white).colour[..., 0] for picture in (lr, upscaler.upscale(lr)))
@@ -625,6 +626,23 @@ def test_a_shadow_is_not_seen_as_a_line_around_what_throws_it(upscaler: Upscaler
         changes = np.ptp([least, most], axis=0) > 0
         assert (seen_sr.astype(int) >= least.astype(int) - 1)[changes].all()
         assert (seen_sr.astype(int) <= most.astype(int) + 1)[changes].all()
+
+
+def test_hair_keeps_its_opacity_and_glass_has_no_rim(upscaler: Upscaler) -> None:
+    hr = np.zeros((96, 96), np.float32)
+    for start in range(8, 60, 9):
+        rows = np.arange(10, 86)
+        hr[rows, start + rows // 3] = hr[rows, start + rows // 3 + 1] = 255
+    alpha = np.asarray(Image.fromarray(hr).resize((24, 24), Image.Resampling.BOX))
+    hair = upscaler.upscale(Picture(np.full((24, 24, 3), 90, np.uint8), np.rint(alpha).astype(np.uint8)[..., None]))
+    assert hair.alpha is not None
+    assert hair.alpha.mean() == pytest.approx(hr.mean(), rel=0.05)
+    assert (hair.colour[hair.alpha[..., 0] > 0] == 90).all()
+    pane = np.zeros((24, 24, 1), np.uint8)
+    pane[6:18, 6:18] = 128
+    glass = upscaler.upscale(Picture(np.full((24, 24, 3), 90, np.uint8), pane)).alpha
+    assert glass is not None
+    assert glass.max() == 128
 
 
 @pytest.mark.parametrize("strength", [0.25, 1.0])
