@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from srgan_cli.neighbours import nearest
 from srgan_cli.picture import Picture
-from srgan_cli.tones import nearest
 
 ROWS = 256  # mixed at once, since floats take much memory
 

@@ -14,7 +14,6 @@ import numpy as np
 from srgan_cli import formats, images
 from srgan_cli.alpha import bleed
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
-from srgan_cli.files import is_special
 from srgan_cli.options import DataOptions, Sampling
 from srgan_cli.picture import Picture, as_rgb8
 from srgan_cli.runs import holds_sheets
@@ -114,13 +113,7 @@ def _find(place: str, unusable: dict[str, str]) -> tuple[list[str], Callable[[st
     else:
         hint = "check the spelling, or say where it is with --data or --validation"
         raise SrganError(f"{place}: there is no such folder or .zip", hint)
-    return _pictures_among(found), _read_file
-
-
-def _read_file(name: str) -> Picture:
-    if is_special(path := Path(name)):
-        raise SrganError(f"{name}: is a pipe or device, not a file")
-    return images.read_picture(path)
+    return _pictures_among(found), lambda name: images.read_picture(Path(name))
 
 
 def _files_below(folder: str, on_error: Callable[[OSError], None]) -> Iterator[str]:

@@ -82,9 +82,7 @@ def _depth(header: Header) -> int:
 def _per_encoded_pixel(header: Header, kind: Format) -> int:
     """What an encoder holds beside what it is given."""
     if kind.name in PER_ENCODED_PIXEL:
-        is_lossless = (
-            bool(kind.lossless) and kind.options == kind.lossless
-        )  # which takes the same with alpha or without
+        is_lossless = kind.options == kind.lossless  # which takes the same with alpha or without
         return PER_ENCODED_PIXEL[kind.name][header.transparent or is_lossless]
     if kind.name == "TIFF":
         return _depth(header)  # the strips

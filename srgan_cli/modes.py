@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from srgan_cli.errors import SrganError
-from srgan_cli.sixteen import WHITE_IS_ZERO
+from srgan_cli.sixteen import WHITE_IS_ZERO, from_12_bits
 
 GREY = ("1", "L", "LA", "La")
 COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "HSV", "YCbCr")
@@ -72,7 +72,7 @@ def to_channels(image: Image.Image) -> tuple[np.ndarray, str]:
 def _sixteen_bits(image: Image.Image) -> np.ndarray:
     grey = np.asarray(image).astype(np.uint16)[..., None]
     if _bits(image) == 12:  # which Pillow leaves as they are
-        grey = (grey << 4 | grey >> 8).astype(np.uint16)
+        grey = from_12_bits(grey)
     if _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
         grey = ~grey
     key = image.info.get("transparency")

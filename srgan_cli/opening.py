@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, Uni
 
 from srgan_cli import MOST_MEGAPIXELS, formats, modes
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
+from srgan_cli.files import is_special
 from srgan_cli.formats import FORMATS, PNG_SIGNATURE
 from srgan_cli.pillow import LIMIT, readable_formats
 
@@ -47,7 +48,7 @@ def open_picture(
         # By an open file, since what Pillow maps into memory by its name is not turned as EXIF says.
         with (
             LIMIT.raised_to(most_pixels),
-            nullcontext(file) if file else path.open("rb") as opened,
+            _content(path, file) as opened,
             Image.open(opened, formats=readable_formats()) as image,
         ):
             mend_png(image)
@@ -75,6 +76,14 @@ def open_picture(
         raise too_large(path, max(map(int, re.findall(r"\d+", str(error)))), most_pixels) from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
         raise SrganError(f"{path}: cannot be read ({reason(error)})", DAMAGED) from error
+
+
+def _content(path: Path, file: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
+    if file:
+        return nullcontext(file)
+    if is_special(path):  # which would be waited for
+        raise SrganError("is a pipe or device, not a file")
+    return path.open("rb")
 
 
 def too_large(path: Path, pixels: int, most: int) -> SrganError:

@@ -30,9 +30,14 @@ DEFAULT_RUN = Path("runs/srgan")
 HR_MULTIPLE = 16  # the strides of the discriminator
 
 
+def key(name: str) -> str:
+    """A field of an options class -> what it is called in a TOML file; a field cannot be called `from`."""
+    return "from" if name == "start" else name
+
+
 def flag(name: str) -> str:
     """A field of an options class -> what it is called on the command line."""
-    return "--from" if name == "start" else f"--{name.replace('_', '-')}"
+    return f"--{key(name).replace('_', '-')}"
 
 
 def option(default: Any, about: str, least: float | None = None, short: str | None = None) -> Any:
@@ -164,9 +169,7 @@ class TrainOptions(DataOptions):
         for name, value in values.items():
             if name not in limits:
                 alike = get_close_matches(name.replace("-", "_"), limits, 1)
-                hint = (
-                    f"did you mean {alike[0]}?" if alike else f"known: {', '.join(limits)}".replace(" start,", " from,")
-                )
+                hint = f"did you mean {alike[0]}?" if alike else f"known: {', '.join(map(key, limits))}"
                 where = f"; write them without [{name}]" if isinstance(value, dict) else ""
                 raise UsageError(f"{source}: there is no option {name!r}", hint + where)
             checked[name] = _converted(value, kinds[name], f"{source}: {name}")
@@ -241,7 +244,7 @@ def read_toml(path: Path | None) -> dict[str, Any]:
         ) from error
     if {"from", "start"} <= values.keys():
         raise UsageError(f"{path}: from and start are the same", "leave one of them out")
-    if "from" in values:  # as on the command line; a field of Python's cannot be called so
+    if "from" in values:  # see `key`
         values["start"] = values.pop("from")
     return TrainOptions.checked(values, str(path))  # so that what is wrong there is said of the file
 

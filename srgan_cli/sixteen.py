@@ -69,7 +69,7 @@ def _decode_tiff(file: Any, number: int) -> np.ndarray:
             pixels = np.moveaxis(pixels, 0, -1)
         pixels = pixels.reshape(page.imagelength, page.imagewidth, -1)
         if page.bitspersample == 12:
-            pixels = pixels << 4 | pixels >> 8
+            pixels = from_12_bits(pixels)
         colours = 3 if page.photometric == RGB else 1
         extra = page.extrasamples[0] if page.extrasamples else UNSPECIFIED
         pixels = pixels[..., : colours + (extra in (PREMULTIPLIED, ALPHA))]
@@ -78,6 +78,11 @@ def _decode_tiff(file: Any, number: int) -> np.ndarray:
         if page.photometric == WHITE_IS_ZERO:
             pixels[..., :colours] ^= np.iinfo(pixels.dtype).max
         return pixels
+
+
+def from_12_bits(codes: np.ndarray) -> np.ndarray:
+    """uint16 from 0 to 4095 -> from 0 to 65535, same shape."""
+    return codes << 4 | codes >> 8
 
 
 def _divide_by_alpha(pixels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srgan_cli.neighbours import blocks, enlarged, extremes
 from srgan_cli.picture import Picture
 from srgan_cli.tones import Tones
 
@@ -22,10 +23,10 @@ def keep_solid(alpha_sr: np.ndarray, lr: Picture) -> np.ndarray:
     assert lr.alpha is not None
     scale, full = len(alpha_sr) // len(lr.alpha), np.iinfo(lr.alpha.dtype).max
     colours_jump = _jumps(lr.colour, *JUMP_OF_COLOUR)
-    strands, gaps = (np.where(colours_jump, 0, _extremes(thin)[1]) for thin in _strands_and_gaps(lr.alpha))
-    least, most = _extremes(lr.alpha.astype(np.int32))
+    strands, gaps = (np.where(colours_jump, 0, extremes(thin)[1]) for thin in _strands_and_gaps(lr.alpha))
+    least, most = extremes(lr.alpha.astype(np.int32))
     limits = (np.clip(limit, 0, full).astype(lr.alpha.dtype) for limit in (least - gaps, most + strands))
-    return np.clip(alpha_sr, *(_enlarged(limit, scale) for limit in limits))
+    return np.clip(alpha_sr, *(enlarged(limit, scale) for limit in limits))
 
 
 def keep_seen(sr: Picture, lr: Picture) -> None:
@@ -56,10 +57,10 @@ def keep_seen(sr: Picture, lr: Picture) -> None:
         opacity_lr = alpha_lr / full
         on_black, on_black_lr = colour * opacity, colour_lr * opacity_lr
         for behind in (0, full):
-            least, most = (_enlarged(e[inside], scale) for e in _extremes(on_black_lr + (1 - opacity_lr) * behind))
+            least, most = (enlarged(e[inside], scale) for e in extremes(on_black_lr + (1 - opacity_lr) * behind))
             on_black = np.clip(on_black, least - (1 - opacity) * behind, most - (1 - opacity) * behind)
         limited = np.rint(on_black / np.maximum(opacity, 1 / full)).clip(0, full).astype(colour.dtype)
-        np.copyto(colour, limited, where=_enlarged(jumps, scale) & (opacity > 0))
+        np.copyto(colour, limited, where=enlarged(jumps, scale) & (opacity > 0))
 
 
 def _strands_and_gaps(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,27 +75,13 @@ def _strands_and_gaps(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _is_thin(alpha: np.ndarray) -> np.ndarray:
     """Where strands or gaps are among the 3x3 neighbours in (H, W, 1)."""
     thin = np.maximum(*_strands_and_gaps(alpha))
-    return _extremes(thin)[1] > JUMP_OF_ALPHA * np.iinfo(alpha.dtype).max
+    return extremes(thin)[1] > JUMP_OF_ALPHA * np.iinfo(alpha.dtype).max
 
 
 def _jumps(plane: np.ndarray, side: int, share: float) -> np.ndarray:
     """Where neighbours in (H, W, C) differ by more than a share of the range in a channel; (H, W, 1)."""
-    least, most = _extremes(plane, side)
+    least, most = extremes(plane, side)
     return (most - least > share * np.iinfo(plane.dtype).max).any(axis=-1, keepdims=True)
-
-
-def _extremes(plane: np.ndarray, side: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the most of the `side` x `side` neighbours in (H, W, C)."""
-    from scipy import ndimage
-
-    filters = ndimage.minimum_filter, ndimage.maximum_filter
-    least, most = (extreme(plane, size=(side, side, 1), mode="nearest") for extreme in filters)
-    return least, most
-
-
-def _enlarged(plane: np.ndarray, scale: int) -> np.ndarray:
-    """(H, W, C), each value `scale` x `scale` times."""
-    return plane.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def keep_areas(sr: np.ndarray, lr: np.ndarray, tones: Tones, repairs: bool) -> None:
@@ -124,12 +111,12 @@ def _limit(sr: np.ndarray, lr: np.ndarray, where: np.ndarray) -> None:
     """Keep all between the four codes that are nearest, where (H, W, C) says so."""
     scale, rows = len(sr) // len(lr), max(1, LIMITED_AT_ONCE // lr.shape[1])
     half = scale // 2
-    least, most = _extremes(np.pad(lr, ((1, 1), (1, 1), (0, 0)), mode="edge"), 2)
+    least, most = extremes(np.pad(lr, ((1, 1), (1, 1), (0, 0)), mode="edge"), 2)
     for start in range(0, len(lr), rows):
         end = start + rows
-        limits = (_enlarged(e[start + 1 : end + 2, 1:], scale)[half:-half, half:-half] for e in (least, most))
+        limits = (enlarged(e[start + 1 : end + 2, 1:], scale)[half:-half, half:-half] for e in (least, most))
         band = sr[scale * start : scale * end]
-        np.clip(band, *limits, out=band, where=_enlarged(where[start:end], scale))
+        np.clip(band, *limits, out=band, where=enlarged(where[start:end], scale))
 
 
 def _remove_specks(sr: np.ndarray, where: np.ndarray) -> None:
@@ -144,7 +131,7 @@ def _remove_specks(sr: np.ndarray, where: np.ndarray) -> None:
         around, above = np.concatenate([above, band, sr[end : end + 1]]), band[-1:].copy()
         if (chosen := where[start : start + rows]).any():
             median = ndimage.median_filter(around, size=(3, 3, 1), mode="nearest")
-            np.copyto(band, median[1 : 1 + len(band)], where=_enlarged(chosen, scale))
+            np.copyto(band, median[1 : 1 + len(band)], where=enlarged(chosen, scale))
 
 
 def _has_areas_only(flat: np.ndarray) -> np.ndarray:
@@ -169,20 +156,13 @@ def keep_neutral(sr: np.ndarray, lr: np.ndarray) -> None:
     from scipy import ndimage
 
     neutral = ndimage.minimum_filter((lr == lr[..., :1]).all(axis=-1), size=NEUTRAL_AROUND, mode="nearest")
-    rows, columns = np.nonzero(neutral)
-    blocks = _blocks(sr, lr)
+    (rows, columns), becomes = np.nonzero(neutral), blocks(sr, lr)
     for some in np.array_split(np.arange(len(rows)), len(rows) // LIMITED_AT_ONCE + 1):
         index = rows[some], slice(None), columns[some]
-        blocks[index] = np.rint(blocks[index].mean(axis=-1, dtype=np.float32))[..., None]
+        becomes[index] = np.rint(becomes[index].mean(axis=-1, dtype=np.float32))[..., None]
 
 
 def _is_flat(plane: np.ndarray, side: int) -> np.ndarray:
     """Where (H, W, C) is one value in each square of this side."""
-    least, most = _extremes(plane, side)
+    least, most = extremes(plane, side)
     return least == most
-
-
-def _blocks(sr: np.ndarray, lr: np.ndarray) -> np.ndarray:
-    """(k H, k W, C) as (H, k, W, k, C), a view."""
-    height, width, channels = lr.shape
-    return sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from srgan_cli.neighbours import blocks, nearest
+
 RARE = 1e-3  # of the pixels, at either end, that may be hot or dead
 WORTH = 3  # bits; where less is spared, a picture is enlarged just as in 8 bits
 ROWS = 256  # counted at once, since counting takes 8 bytes a number
@@ -46,23 +48,14 @@ class Tones:
             lr: (H, W, C).
             shown: Likewise, from `cut`.
         """
-        height, width, channels = lr.shape
-        blocks = sr.reshape(height, sr.shape[0] // height, width, sr.shape[1] // width, channels)
         places = rows, columns = np.nonzero((lr != shown).any(axis=-1))
         lacking = lr[places].astype(int) - shown[places]
         index = rows, slice(None), columns
-        blocks[index] = np.clip(blocks[index] + lacking[:, None, None], 0, np.iinfo(sr.dtype).max)
+        becomes = blocks(sr, lr)
+        becomes[index] = np.clip(becomes[index] + lacking[:, None, None], 0, np.iinfo(sr.dtype).max)
 
 
 WHOLE = Tones()
-
-
-def nearest(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """(H, W, C) with the nearest other pixel in place of each that is hidden, by (H, W); not all may be."""
-    from scipy import ndimage  # here, since loading it takes longer than all that is planned
-
-    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    return pixels[rows, columns]
 
 
 def tones_of(pixels: np.ndarray) -> Tones:

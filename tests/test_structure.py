@@ -14,6 +14,7 @@ LAYERS = (
     {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "picture", "images"}
     | {"alpha", "finish", "charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
     | {
+        "neighbours",
         "solid",
         "tones",
         "sources",
