@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srgan_cli import SCALE, images
+from srgan_cli import SCALE
 from srgan_cli.degradation import bicubic
 from srgan_cli.metrics import luma, psnr
-from srgan_cli.picture import as_rgb8
+from srgan_cli.pictures import images
+from srgan_cli.pictures.picture import as_rgb8
 
 Variant = Callable[[np.ndarray, np.ndarray], float]  # HR and LR, (H, W, 1 or 3) -> PSNR
 

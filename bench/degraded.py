@@ -17,10 +17,10 @@ from scores import scores, table
 
 from srgan_cli import SCALE
 from srgan_cli.degradation import bicubic
-from srgan_cli.images import read_picture
-from srgan_cli.picture import as_rgb8
+from srgan_cli.jobs.sources import pictures_in
+from srgan_cli.pictures.images import read_picture
+from srgan_cli.pictures.picture import as_rgb8
 from srgan_cli.released import released
-from srgan_cli.sources import pictures_in
 
 BLUR, NOISE, QUALITY = 1.2, 10.0, 40
 DAMAGES = {"all three": {"blur", "noise", "jpeg"}, "blur": {"blur"}, "noise": {"noise"}, "JPEG": {"jpeg"}}

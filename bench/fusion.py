@@ -18,12 +18,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from srgan_cli.fusion import FusedGenerator
-from srgan_cli.images import read_picture
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.picture import to_tensor
+from srgan_cli.pictures.images import read_picture
+from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.released import find_weights
-from srgan_cli.upscaling import PIXEL_MODEL
+from srgan_cli.upscaling.fusion import FusedGenerator
+from srgan_cli.upscaling.upscaler import PIXEL_MODEL
 
 PATCH, BATCH, ROUNDS = 64, 16, 5
 

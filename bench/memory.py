@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srgan_cli import frames, images, memory
-from srgan_cli.formats import format_of
-from srgan_cli.picture import Picture, as_rgb8, to_16_bits
-from srgan_cli.sizes import Size
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.formats import format_of
+from srgan_cli.pictures.picture import Picture, as_rgb8, to_16_bits
+from srgan_cli.upscaling import memory
+from srgan_cli.upscaling.sizes import Size
 
 Make = Callable[[np.ndarray], Picture]
 
@@ -77,14 +78,15 @@ def peak(*arguments: object) -> int:
 
 def without_network(arguments: list[str]) -> None:
     """The program with nearest neighbours in small windows in the network's place."""
-    from srgan_cli import cli, enlarging, upscaling
-    from srgan_cli.inference import Network
+    from srgan_cli import cli
+    from srgan_cli.upscaling import enlarging, upscaler
+    from srgan_cli.upscaling.inference import Network
 
     class Nearest(Network):
         def __call__(self, lr: np.ndarray) -> np.ndarray:
             return lr.repeat(4, axis=1).repeat(4, axis=2)
 
-    vars(upscaling).update(Network=Nearest)
+    vars(upscaler).update(Network=Nearest)
     vars(enlarging).update(MEMORY_BUDGET=2**26)
     cli.app(arguments)
 

@@ -16,10 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from srgan_cli import DEFAULT_TILE, SCALE, tiling
-from srgan_cli.images import read_picture
-from srgan_cli.picture import to_tensor
-from srgan_cli.upscaling import Options, Upscaler
+from srgan_cli import DEFAULT_TILE, SCALE
+from srgan_cli.pictures.images import read_picture
+from srgan_cli.pictures.picture import to_tensor
+from srgan_cli.upscaling import tiling
+from srgan_cli.upscaling.upscaler import Options, Upscaler
 
 
 def main() -> None:

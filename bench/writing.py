@@ -17,12 +17,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from srgan_cli import SCALE, encoding, images, writing
-from srgan_cli.batch import run_jobs
-from srgan_cli.formats import FORMATS, SUFFIXES, Format
-from srgan_cli.jobs import plan_jobs
-from srgan_cli.naming import Destination
-from srgan_cli.picture import Picture
+from srgan_cli import SCALE
+from srgan_cli.jobs import writing
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import plan_jobs
+from srgan_cli.pictures import encoding, images
+from srgan_cli.pictures.formats import FORMATS, SUFFIXES, Format
+from srgan_cli.pictures.picture import Picture
 
 ROUNDS = 5
 USUAL = 6  # of zlib's levels

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.exif import PREFIX
-from srgan_cli.formats import FORMATS, Format, Header, check_output
-from srgan_cli.metadata import NAMES, Metadata
-from srgan_cli.picture import Picture, map_planes
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.exif import PREFIX
+from srgan_cli.pictures.formats import FORMATS, Format, Header, check_output
+from srgan_cli.pictures.metadata import NAMES, Metadata
+from srgan_cli.pictures.picture import Picture, map_planes
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "modes.md"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from srgan_cli.upscaling import Options, Upscaler
+    from srgan_cli.upscaling.upscaler import Options, Upscaler
 
     PictureLike = TypeVar("PictureLike", Image.Image, np.ndarray)
 
@@ -81,10 +81,10 @@ def upscale(
     import numpy as np
     from PIL import Image
 
-    from srgan_cli.images import from_pil, to_pil
-    from srgan_cli.picture import from_array, to_array
-    from srgan_cli.sizes import Size
-    from srgan_cli.upscaling import Options
+    from srgan_cli.pictures.images import from_pil, to_pil
+    from srgan_cli.pictures.picture import from_array, to_array
+    from srgan_cli.upscaling.sizes import Size
+    from srgan_cli.upscaling.upscaler import Options
 
     if isinstance(picture, str | os.PathLike):
         raise SrganError(f"{os.fspath(picture)!r} is not a picture, but a name", "open it by PIL.Image.open")
@@ -111,6 +111,6 @@ def _process() -> int:
 
 @cache
 def _upscaler(options: "Options") -> "Upscaler":
-    from srgan_cli.upscaling import Upscaler
+    from srgan_cli.upscaling.upscaler import Upscaler
 
     return Upscaler(options)

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, MOST_MEGAPIXELS, __version__
-from srgan_cli.boundary import errors_as_exit_codes, loading, program, stop_signals
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
 from srgan_cli.options import (
@@ -24,7 +23,8 @@ from srgan_cli.options import (
     resumed,
     with_absolute_paths,
 )
-from srgan_cli.parameters import Outputs, one_parameter_per_field, path_given
+from srgan_cli.terminal.boundary import errors_as_exit_codes, loading, program, stop_signals
+from srgan_cli.terminal.parameters import Outputs, one_parameter_per_field, path_given
 
 app = typer.Typer(
     name="srgan",
@@ -33,7 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-
 
 DeviceOption = Annotated[AnyDevice, typer.Option(help="Where to compute; gpu fails if there is none.")]
 PrecisionOption = Annotated[
@@ -141,27 +140,29 @@ def upscale(
     Example: srgan upscale photo.jpg -o out.png
     """
     with errors_as_exit_codes(debug):
-        from srgan_cli import batch, console, jobs, memory
-        from srgan_cli.account import Account
-        from srgan_cli.finish import Finish, parse_colour
-        from srgan_cli.naming import Destination
+        from srgan_cli.jobs import batch, planning
+        from srgan_cli.jobs.naming import Destination
+        from srgan_cli.pictures.finish import Finish, parse_colour
         from srgan_cli.released import find_weights
-        from srgan_cli.sizes import Size
+        from srgan_cli.terminal import console
+        from srgan_cli.terminal.account import Account
+        from srgan_cli.upscaling import memory
+        from srgan_cli.upscaling.sizes import Size
 
         find_weights(model)  # before thousands of pictures are looked at
         if overwrite and skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other", "leave one of them out")
-        existing: jobs.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
+        existing: planning.Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
         finish = Finish(None if background is None else parse_colour(background), strip)
         size = Size(scale, width, height, long_edge)
         destination = Destination(output, suffix, format, quality, finish, size)
-        limits = jobs.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
-        plan = jobs.plan_jobs(inputs, destination, existing, recursive, limits)
+        limits = planning.Limits(max_megapixels * 10**6, memory.available() if check_memory else None)
+        plan = planning.plan_jobs(inputs, destination, existing, recursive, limits)
         account = Account(json, quiet, dry_run, debug)
         account.start(plan)
         if plan.jobs and not dry_run:
             with loading():
-                from srgan_cli.upscaling import Options, Upscaler
+                from srgan_cli.upscaling.upscaler import Options, Upscaler
 
                 options = Options(model, tile, halo, device, precision, self_ensemble, seamless, strength)
                 upscaler = Upscaler(options, account.say)
@@ -198,8 +199,8 @@ def train(
     Example: srgan train --data ./celeba -o runs/faces --pretrain-steps 2000
     """
     with errors_as_exit_codes(debug):
-        from srgan_cli import console
-        from srgan_cli.runs import RunFolder
+        from srgan_cli.terminal import console
+        from srgan_cli.training.runs import RunFolder
 
         values = {**read_toml(config), **{name: value for name, value in given.items() if value is not None}}
         if resume and output:
@@ -213,17 +214,17 @@ def train(
         if not options.data:
             raise UsageError("there are no pictures to train on", "add --data FOLDER, or a .zip, or a glob")
         with loading():
-            from srgan_cli import training
-            from srgan_cli.replicas import is_chief
-            from srgan_cli.session import Listener
+            from srgan_cli.training import trainer
+            from srgan_cli.training.replicas import is_chief
+            from srgan_cli.training.session import Listener
 
             run.writes = is_chief()
-            training.fix_seeds(options)  # now, since on JAX, too, it loads TensorFlow
+            trainer.fix_seeds(options)  # now, since on JAX, too, it loads TensorFlow
         if not resume:
             run.refuse_existing()
         promise = "stopping after this step, with a backup; Ctrl-C once more ends at once, without it"
         with run.held(), stop_signals(promise) as stopped, console.training_display(options) as (line, record):
-            done = training.train(options, run, Listener(line, record, lambda: bool(stopped)))
+            done = trainer.train(options, run, Listener(line, record, lambda: bool(stopped)))
         if not done:
             raise typer.Exit(130)
         console.say(f"done: srgan upscale --model {quoted(run.path)} photo.jpg")
@@ -260,9 +261,9 @@ def evaluate(
     Example: srgan eval --data Set5 --lr-data Set5/LR_x4 --report set5.html
     """
     with errors_as_exit_codes(debug):
-        from srgan_cli import console
-        from srgan_cli.pairs import find_pairs
+        from srgan_cli.evaluation.pairs import find_pairs
         from srgan_cli.released import find_lpips
+        from srgan_cli.terminal import console
 
         pairs, weights = find_pairs(data, lr_data, console.say), find_lpips() if lpips else None
         outputs = Outputs(json, csv, report)
@@ -270,22 +271,21 @@ def evaluate(
         if lpips and not weights:
             console.say("LPIPS is left out: its weights are not in this installation")
         with loading():
-            from srgan_cli import evaluation
-            from srgan_cli.lpips import Lpips
-            from srgan_cli.report import Report
-            from srgan_cli.scorebook import Scorebook
-            from srgan_cli.upscaling import Options
+            from srgan_cli.evaluation import scoring
+            from srgan_cli.evaluation.lpips import Lpips
+            from srgan_cli.evaluation.report import Report
+            from srgan_cli.terminal.scorebook import Scorebook
+            from srgan_cli.upscaling.upscaler import Options
 
             chosen = partial(Options, device=device, precision=precision, back_projection=back_projection)
-            models = evaluation.load_models([chosen(name) for name in dict.fromkeys(model)], pairs)
+            models = scoring.load_models([chosen(name) for name in dict.fromkeys(model)], pairs)
             distance = Lpips(weights, device) if weights else None
-        lr = evaluation.origin_of_lr(lr_data)
-        computed = evaluation.computed_in(models)
-        protocol = evaluation.Protocol(channel, border, lr, distance is not None, *computed)
+        computed = scoring.computed_in(models)
+        protocol = scoring.Protocol(channel, border, scoring.origin_of_lr(lr_data), distance is not None, *computed)
         with Report(str(data), str(protocol), protocol.metrics) if report else nullcontext() as page:
             book = Scorebook(protocol, page, debug)
             with stop_signals() as stopped, console.progress(len(pairs)) as advance:
-                for outcome in evaluation.evaluate(pairs, models, protocol, distance):
+                for outcome in scoring.evaluate(pairs, models, protocol, distance):
                     advance(1)
                     book.enter(outcome)
                     if stopped:

@@ -8,8 +8,8 @@ from PIL import Image
 from scipy import signal, special
 
 from srgan_cli import SCALE
-from srgan_cli.images import resize
 from srgan_cli.options import Degradation
+from srgan_cli.pictures.images import resize
 
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 FORMS, FORM_SHARES = ("gaussian", "generalised", "plateau"), (0.7, 0.15, 0.15)  # of blur kernels, as Real-ESRGAN

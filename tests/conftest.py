@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from srgan_cli import DEFAULT_MODEL
-from srgan_cli.images import read_picture
+from srgan_cli.pictures.images import read_picture
 from srgan_cli.released import released
 
 if TYPE_CHECKING:
     from srgan_cli.model import Generator
-    from srgan_cli.upscaling import Upscaler
+    from srgan_cli.upscaling.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "flower.png"
@@ -66,7 +66,7 @@ def shared() -> Path:
 @cache
 def upscaler_of(model: str = DEFAULT_MODEL, precision: str = "float32") -> "Upscaler":
     """An upscaler with released weights, loaded once for all tests, which leave it as it is."""
-    from srgan_cli.upscaling import Options, Upscaler
+    from srgan_cli.upscaling.upscaler import Options, Upscaler
 
     return Upscaler(Options(model, precision=precision))
 

@@ -35,8 +35,8 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-from srgan_cli import formats, frames, images
 from srgan_cli.errors import SrganError
+from srgan_cli.pictures import formats, frames, images
 
 PHOTO = Path(__file__).parents[1] / "examples" / "flower.png"
 MOST_PIXELS = 2**20  # what a header may ask for is bounded by the product's own limit, so that memory is, too

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srgan_cli import alpha
-from srgan_cli.alpha import bleed, flatten
-from srgan_cli.picture import Picture
+from srgan_cli.pictures import alpha
+from srgan_cli.pictures.alpha import bleed, flatten
+from srgan_cli.pictures.picture import Picture
 
 
 def test_hidden_colours_are_those_of_the_nearest_visible_pixel() -> None:

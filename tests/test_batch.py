@@ -22,14 +22,14 @@ import pytest
 from PIL import Image
 
 from srgan_cli import files
-from srgan_cli.account import Account
-from srgan_cli.batch import run_jobs
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.frames import read_frames, read_header
-from srgan_cli.jobs import Existing, Limits, Plan, plan_jobs
-from srgan_cli.naming import Destination
-from srgan_cli.outcomes import Outcome
-from srgan_cli.picture import Picture
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.outcomes import Outcome
+from srgan_cli.jobs.planning import Existing, Limits, Plan, plan_jobs
+from srgan_cli.pictures.frames import read_frames, read_header
+from srgan_cli.pictures.picture import Picture
+from srgan_cli.terminal.account import Account
 
 
 def enlarge(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
@@ -134,7 +134,7 @@ def test_a_picture_may_be_replaced_by_its_result(monkeypatch: pytest.MonkeyPatch
         opened.append(file)
         return read_frames(path, file, most_pixels)
 
-    monkeypatch.setattr("srgan_cli.batch.read_frames", note)
+    monkeypatch.setattr("srgan_cli.jobs.batch.read_frames", note)
     (done,) = run_jobs(enlarge, plan_jobs(["in/a.jpg"], Destination("in/a.jpg")).jobs)
     assert done.error is None
     assert opened[0] is not None, "Windows replaces no file that is open"
@@ -184,7 +184,7 @@ def test_running_out_of_memory_while_reading_is_no_damage(monkeypatch: pytest.Mo
         raise MemoryError
 
     jobs = plan().jobs
-    monkeypatch.setattr("srgan_cli.modes.to_channels", exhaust)
+    monkeypatch.setattr("srgan_cli.pictures.modes.to_channels", exhaust)
     errors = [outcome.error for outcome in run_jobs(enlarge, jobs)]
     assert [error and error.message for error in errors] == ["in/a.jpg: out of memory", "in/deep/b.png: out of memory"]
     assert all(error and "damaged" not in error.hint for error in errors)
@@ -195,7 +195,7 @@ def test_running_out_of_memory_while_writing_is_not_the_formats_fault(monkeypatc
     def exhaust(*_: object) -> tuple[str, ...]:
         raise MemoryError
 
-    monkeypatch.setattr("srgan_cli.encoding.encode", exhaust)
+    monkeypatch.setattr("srgan_cli.pictures.encoding.encode", exhaust)
     errors = [outcome.error for outcome in run_jobs(enlarge, plan().jobs)]
     assert sorted(error.message for error in errors if error) == [
         "in/a.jpg: out of memory",

@@ -13,11 +13,11 @@ import typer
 from conftest import ROOT
 from rich.text import Text
 
-from srgan_cli import console
-from srgan_cli.boundary import errors_as_exit_codes, loading, stop_signals
-from srgan_cli.console import progress, say, training_display
 from srgan_cli.options import TrainOptions
-from srgan_cli.runs import Record
+from srgan_cli.terminal import console
+from srgan_cli.terminal.boundary import errors_as_exit_codes, loading, stop_signals
+from srgan_cli.terminal.console import progress, say, training_display
+from srgan_cli.training.runs import Record
 
 
 def test_garbage_is_collected_again_but_not_looked_for_in_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,8 @@ def test_sigterm_ends_like_ctrl_c() -> None:
 INTERRUPTED_WHILE_WRITING = """
 import sys, threading
 from pathlib import Path
-from srgan_cli import boundary, files
+from srgan_cli import files
+from srgan_cli.terminal import boundary
 
 begun = threading.Event()
 
@@ -68,12 +69,10 @@ def test_what_threads_have_not_written_when_it_is_interrupted_is_deleted(tmp_pat
 
 
 def test_what_is_said_before_it_is_interrupted_is_read() -> None:
-    said = (
-        "import sys\nfrom srgan_cli import boundary\nwith boundary.program():\n    print('a result')\n    sys.exit(130)"
-    )
+    said = "import sys\nfrom srgan_cli.terminal.boundary import program\nwith program(): print('read'); sys.exit(130)"
     buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
     done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, env=buffered, stdout=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stdout) == (-signal.SIGINT, b"a result\n")
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, b"read\n")
 
 
 def test_that_nobody_reads_the_promise_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from srgan_cli import canvas
-from srgan_cli.canvas import Disposal, Part
+from srgan_cli.pictures import canvas
+from srgan_cli.pictures.canvas import Disposal, Part
 
 
 def part(left: int, width: int, disposal: Disposal = "keep", see_through: bool = False, over: bool = True) -> Part:

@@ -14,14 +14,14 @@ from conftest import PHOTO, operation_by_operation
 from PIL import Image
 from typer.testing import CliRunner
 
-from srgan_cli import images
 from srgan_cli.cli import app
 from srgan_cli.degradation import bicubic
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma
-from srgan_cli.picture import Picture
-from srgan_cli.sizes import Size
-from srgan_cli.upscaling import Options
+from srgan_cli.pictures import images
+from srgan_cli.pictures.picture import Picture
+from srgan_cli.upscaling.sizes import Size
+from srgan_cli.upscaling.upscaler import Options
 
 PROGRAM = Path(sys.executable).with_name("srgan")
 
@@ -264,7 +264,7 @@ def test_every_option_of_upscale_arrives(small: Path, tmp_path: Path, monkeypatc
             seen.append(size)
             return Picture(np.zeros((*size.of(*picture.colour.shape[:2]), 3), np.uint8))
 
-    monkeypatch.setattr("srgan_cli.upscaling.Upscaler", Recorder)
+    monkeypatch.setattr("srgan_cli.upscaling.upscaler.Upscaler", Recorder)
     how = "--model=photo", "--tile=32", "--halo=3", "--device=cpu", "--precision=float32", "--self-ensemble"
     where = "--seamless", "--strength=0.5", "--suffix=_big", "--format=jpg", "--quality=30", "-o", f"{tmp_path}/out/"
     code, _, stderr = in_process("upscale", small, *how, *where, "--width=24")
@@ -417,7 +417,7 @@ def test_eval_keeps_what_was_measured_when_it_is_interrupted(
         os.kill(os.getpid(), signal.SIGINT)
         raise SrganError("too late")
 
-    monkeypatch.setattr("srgan_cli.evaluation.luma", interrupt)
+    monkeypatch.setattr("srgan_cli.evaluation.scoring.luma", interrupt)
     files = "--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv", "--report", tmp_path / "s.html"
     code, stdout, stderr = in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)
     assert (code, stderr) == (130, "1 measured, 0 failed, 1 left when interrupted\n")
@@ -426,7 +426,7 @@ def test_eval_keeps_what_was_measured_when_it_is_interrupted(
     assert [entry["name"] for entry in content["pictures"]] == ["[x4] a"]
     assert content["failures"] == [{"file": f"{pair[0] / 'b.png'}", "error": f"{pair[0] / 'b.png'}: not reached"}]
     assert "b.png: not reached" in (tmp_path / "s.html").read_text()
-    monkeypatch.setattr("srgan_cli.evaluation._compare", interrupt_and_fail)
+    monkeypatch.setattr("srgan_cli.evaluation.scoring._compare", interrupt_and_fail)
     assert in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)[0] == 130
     assert json.loads((tmp_path / "s.json").read_text()) == content
 
@@ -437,7 +437,7 @@ def test_eval_writes_its_files_before_a_table_that_nobody_reads(
     def closed(*_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("srgan_cli.console.show_scores", closed)
+    monkeypatch.setattr("srgan_cli.terminal.console.show_scores", closed)
     options = "--model", pair[0], "--no-lpips", "--report", tmp_path / "s.html"
     assert in_process("eval", "--data", pair[0], *options) == (1, "", "")
     assert (tmp_path / "s.html").exists()
@@ -449,7 +449,7 @@ def test_eval_writes_what_can_be_written(
     def full(*_: object) -> None:
         raise SrganError("the disk is full")
 
-    monkeypatch.setattr("srgan_cli.report.Report.add", full)
+    monkeypatch.setattr("srgan_cli.evaluation.report.Report.add", full)
     files = "--report", tmp_path / "s.html", "--csv", tmp_path / "s.csv"
     code, stdout, stderr = in_process("eval", "--data", pair[0], "--model", pair[0], "--no-lpips", *files)
     assert (code, stderr) == (1, "error: the disk is full\n")

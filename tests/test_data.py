@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli.batches import Batch, BatchDataset, Batches, Prefetcher
-from srgan_cli.data import Pictures, settle_sampling
 from srgan_cli.errors import OutOfMemoryError, SrganError
 from srgan_cli.options import DataOptions
-from srgan_cli.picture import Picture
+from srgan_cli.pictures.picture import Picture
+from srgan_cli.training.batches import Batch, BatchDataset, Batches, Prefetcher
+from srgan_cli.training.data import Pictures, settle_sampling
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_no_usable_picture_is_one_sentence(tmp_path: Path, folder: Path) -> None
 
 
 def test_what_claims_to_be_huge_is_not_unpacked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srgan_cli.data.LARGEST_MEMBER", 1000)
+    monkeypatch.setattr("srgan_cli.training.data.LARGEST_MEMBER", 1000)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(folder / "0.png", "0.png")
     with pytest.raises(SrganError, match=r"0\.png is larger than"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli import degradation, images
+from srgan_cli import degradation
 from srgan_cli.degradation import (
     bicubic,
     blur,
@@ -21,6 +21,7 @@ from srgan_cli.degradation import (
     ring,
     sinc_kernel,
 )
+from srgan_cli.pictures import images
 
 
 def test_bicubic_is_antialiased(photo: np.ndarray) -> None:

@@ -18,10 +18,10 @@ from conftest import ROOT, operation_by_operation
 from PIL import Image
 from test_cli import in_process
 
-from srgan_cli import replicas
 from srgan_cli.errors import UsageError
-from srgan_cli.replicas import is_chief, replicated
-from srgan_cli.runs import RunFolder
+from srgan_cli.training import replicas
+from srgan_cli.training.replicas import is_chief, replicated
+from srgan_cli.training.runs import RunFolder
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TF_CONFIG is TensorFlow's")
 OPTIONS = [

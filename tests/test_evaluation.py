@@ -16,21 +16,22 @@ import pytest
 from conftest import upscaler_of
 from PIL import Image
 
-from srgan_cli import evaluation, images, lpips
-from srgan_cli.console import show_scores
 from srgan_cli.errors import SrganError
-from srgan_cli.evaluation import Failure, Model, Protocol, Result, evaluate, load_models
+from srgan_cli.evaluation import lpips, scoring
+from srgan_cli.evaluation.lpips import Lpips
+from srgan_cli.evaluation.pairs import Pair, find_pairs
+from srgan_cli.evaluation.scoring import Failure, Model, Protocol, Result, evaluate, load_models
+from srgan_cli.evaluation.tables import to_csv, to_json
 from srgan_cli.files import write_text
-from srgan_cli.fusion import FusedGenerator
-from srgan_cli.lpips import Lpips
 from srgan_cli.metrics import METRICS, mean_scores
-from srgan_cli.pairs import Pair, find_pairs
-from srgan_cli.picture import Picture
+from srgan_cli.pictures import images
+from srgan_cli.pictures.picture import Picture
 from srgan_cli.released import find_lpips
-from srgan_cli.tables import to_csv, to_json
-from srgan_cli.upscaling import Options
+from srgan_cli.terminal.console import show_scores
+from srgan_cli.upscaling.fusion import FusedGenerator
+from srgan_cli.upscaling.upscaler import Options
 
-SCHEMA = json.loads((Path(images.__file__).parent / "evaluation.schema.json").read_text())
+SCHEMA = json.loads((Path(scoring.__file__).parent / "evaluation.schema.json").read_text())
 
 
 def nearest(_: Pair, lr: Picture) -> Picture:
@@ -233,7 +234,7 @@ def test_a_small_picture_is_measured_without_lpips(folder: Path, photo: np.ndarr
 def test_what_is_too_small_is_told_what_helps(photo: np.ndarray, side: int, border: int, hint: str) -> None:
     hr, lpips = photo[:side, :40], Lpips(cast(Path, find_lpips()))
     with pytest.raises(SrganError, match="is too small") as caught:
-        evaluation._compare(Pair("a", Path("a")), hr, Picture(hr[::4, ::4]), {}, Protocol(border=border), lpips)
+        scoring._compare(Pair("a", Path("a")), hr, Picture(hr[::4, ::4]), {}, Protocol(border=border), lpips)
     assert caught.value.hint == hint
 
 

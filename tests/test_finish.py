@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.finish import Finish, parse_colour
-from srgan_cli.formats import Header
-from srgan_cli.metadata import Metadata
-from srgan_cli.picture import Picture
+from srgan_cli.pictures.finish import Finish, parse_colour
+from srgan_cli.pictures.formats import Header
+from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.picture import Picture
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,18 @@ import tifffile
 from conftest import upscaler_of
 from PIL import ExifTags, GifImagePlugin, Image, ImageDraw, PngImagePlugin
 
-from srgan_cli import frames, images
-from srgan_cli.batch import run_jobs
-from srgan_cli.encoding import write_tiff
 from srgan_cli.errors import SrganError
-from srgan_cli.formats import Header, format_of
-from srgan_cli.frames import Frame
-from srgan_cli.fusion import FusedGenerator
-from srgan_cli.jobs import plan_jobs
-from srgan_cli.metadata import Metadata
-from srgan_cli.naming import Destination
-from srgan_cli.outcomes import Outcome, to_json
-from srgan_cli.picture import Picture, to_array
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.outcomes import Outcome, to_json
+from srgan_cli.jobs.planning import plan_jobs
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.encoding import write_tiff
+from srgan_cli.pictures.formats import Header, format_of
+from srgan_cli.pictures.frames import Frame
+from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.picture import Picture, to_array
+from srgan_cli.upscaling.fusion import FusedGenerator
 
 SIDE = 12
 CLEAR = (0, 0, 0, 0)
@@ -316,8 +316,8 @@ def test_what_does_not_change_to_the_eye_stays(photo: np.ndarray, tmp_path: Path
 
 
 def test_a_background_and_sizes_and_strip(tmp_path: Path) -> None:
-    from srgan_cli.finish import Finish
-    from srgan_cli.sizes import Size
+    from srgan_cli.pictures.finish import Finish
+    from srgan_cli.upscaling.sizes import Size
 
     path = save(tmp_path / "in.png", moving_square((200, 9, 9, 255), CLEAR), duration=50)
     run(path, tmp_path / "out.gif", finish=Finish(background=(0, 0, 255), strip=True))

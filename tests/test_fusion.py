@@ -6,10 +6,10 @@ import pytest
 from conftest import RELEASED, randomise
 
 from srgan_cli.device import computing_in
-from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.picture import to_tensor
+from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.released import find_weights
+from srgan_cli.upscaling.fusion import FusedGenerator
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (13, 6), (64, 64)])

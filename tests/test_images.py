@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
-from srgan_cli import encoding, formats, frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.formats import FORMATS, Header
-from srgan_cli.jobs import plan_jobs
-from srgan_cli.metadata import Metadata
-from srgan_cli.picture import Picture, as_rgb8, from_array, to_array, to_pixels, to_tensor
+from srgan_cli.jobs.planning import plan_jobs
+from srgan_cli.pictures import encoding, formats, frames, images
+from srgan_cli.pictures.formats import FORMATS, Header
+from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.picture import Picture, as_rgb8, from_array, to_array, to_pixels, to_tensor
 
 OPAQUE = Header(10, 10, transparent=False, sixteen_bits=False)
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli import images
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.jobs import Existing, Limits, Plan, plan_jobs
-from srgan_cli.naming import Destination
-from srgan_cli.picture import from_array
-from srgan_cli.sizes import Size
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import Existing, Limits, Plan, plan_jobs
+from srgan_cli.pictures import images
+from srgan_cli.pictures.picture import from_array
+from srgan_cli.upscaling.sizes import Size
 
 
 @pytest.fixture
@@ -120,7 +120,8 @@ def test_what_is_a_picture_does_not_depend_on_what_was_opened_before(tmp_path: P
     grey = np.full((6, 8, 2), 999, np.uint16)
     images.write_picture(from_array(grey), tmp_path / "p.tif")
     (tmp_path / "p.tif").rename(tmp_path / "scan")
-    code = f"from srgan_cli.jobs import plan_jobs; print(*(j.target.name for j in plan_jobs([{str(tmp_path)!r}]).jobs))"
+    jobs = f"plan_jobs([{str(tmp_path)!r}]).jobs"
+    code = f"from srgan_cli.jobs.planning import plan_jobs; print(*(job.target.name for job in {jobs}))"
     found = subprocess.check_output([sys.executable, "-c", code], text=True)  # Pillow as it comes
     assert found == "scan_x4.tif\n"
 
@@ -333,7 +334,7 @@ def test_memory_that_ends_while_a_picture_is_looked_at_does_not_stop_the_rest(mo
     def exhaust(*_: object) -> bool:
         raise MemoryError
 
-    monkeypatch.setattr("srgan_cli.frames.is_opaque", exhaust)
+    monkeypatch.setattr("srgan_cli.pictures.frames.is_opaque", exhaust)
     found = plan("in/A.PNG", "in/b.png", format="jpeg", output="out/")
     assert [job.source.name for job in found.jobs] == ["b.png"]
     assert reasons(found) == ["in/A.PNG: out of memory"]

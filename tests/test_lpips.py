@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from srgan_cli import images
 from srgan_cli.errors import SrganError
-from srgan_cli.lpips import Lpips
+from srgan_cli.evaluation.lpips import Lpips
+from srgan_cli.pictures import images
 from srgan_cli.released import find_lpips
 
 
@@ -51,7 +51,7 @@ def test_any_size_from_17_on(lpips: Lpips, photo: np.ndarray, side: int) -> None
 def test_rows_may_be_compared_a_few_at_a_time(lpips: Lpips, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = photo[:64, :64], photo[64:, :64]
     whole = lpips(*pair)
-    monkeypatch.setattr("srgan_cli.lpips.ROWS", 5)
+    monkeypatch.setattr("srgan_cli.evaluation.lpips.ROWS", 5)
     assert lpips(*pair) == pytest.approx(whole, rel=1e-5)
 
 

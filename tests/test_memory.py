@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from test_cli import in_process
 
-from srgan_cli import memory
-from srgan_cli.formats import SUFFIXES, Header
-from srgan_cli.jobs import Limits, plan_jobs
-from srgan_cli.naming import Destination
-from srgan_cli.sizes import Size
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import Limits, plan_jobs
+from srgan_cli.pictures.formats import SUFFIXES, Header
+from srgan_cli.upscaling import memory
+from srgan_cli.upscaling.sizes import Size
 
 LARGE = Header(12_000, 10_000, transparent=False, sixteen_bits=False)
 PNG = SUFFIXES[".png"]

@@ -16,17 +16,17 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from srgan_cli import frames, images
-from srgan_cli.alpha import flatten
-from srgan_cli.batch import run_jobs
-from srgan_cli.encoding import encode
-from srgan_cli.exif import PREFIX, corrected, parse, with_resolution
-from srgan_cli.finish import Finish
-from srgan_cli.formats import FORMATS, format_of
-from srgan_cli.jobs import plan_jobs
-from srgan_cli.metadata import Metadata, iptc_resource
-from srgan_cli.naming import Destination
-from srgan_cli.picture import Picture
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import plan_jobs
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.alpha import flatten
+from srgan_cli.pictures.encoding import encode
+from srgan_cli.pictures.exif import PREFIX, corrected, parse, with_resolution
+from srgan_cli.pictures.finish import Finish
+from srgan_cli.pictures.formats import FORMATS, format_of
+from srgan_cli.pictures.metadata import Metadata, iptc_resource
+from srgan_cli.pictures.picture import Picture
 
 WRITTEN = [kind for kind in FORMATS if kind.written]
 SUFFIXES = [kind.suffixes[0] for kind in WRITTEN]

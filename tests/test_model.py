@@ -61,7 +61,7 @@ def test_the_discriminator_is_the_design_s_layer_by_layer() -> None:
 ON_JAX = """
 import jax
 from keras import ops
-from srgan_cli.objectives import adversarial_loss
+from srgan_cli.training.objectives import adversarial_loss
 gradient = jax.grad(lambda logit: adversarial_loss(ops.sigmoid(logit)))
 print([float(gradient(ops.convert_to_tensor(logit, "float32"))) for logit in (-60, -20, 0, 20)])
 """

@@ -10,10 +10,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.metadata import Metadata
-from srgan_cli.picture import Picture
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.picture import Picture
 
 
 def cmyk_profile() -> bytes:

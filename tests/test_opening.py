@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 from test_cli import in_process
 
-from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.jobs import Limits, plan_jobs
+from srgan_cli.jobs.planning import Limits, plan_jobs
+from srgan_cli.pictures import frames, images
 
 PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS
 BOMB = zlib.compress(bytes(400_000_000), 9)

@@ -7,7 +7,9 @@ from conftest import randomise
 from keras import ops
 
 from srgan_cli.model import Generator, GeneratorConfig
-from srgan_cli.optimization import (
+from srgan_cli.options import TrainOptions
+from srgan_cli.pictures.picture import to_tensor
+from srgan_cli.training.optimization import (
     AveragingAdam,
     LearningRate,
     batch_norms,
@@ -15,8 +17,6 @@ from srgan_cli.optimization import (
     make_optimizer,
     rate_of_last_step,
 )
-from srgan_cli.options import TrainOptions
-from srgan_cli.picture import to_tensor
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.pairs import find_pairs
+from srgan_cli.evaluation.pairs import find_pairs
 
 
 def folder_of(path: Path, names: Iterable[str]) -> Path:

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import putchunk
 
-from srgan_cli import frames, images
-from srgan_cli.encoding import with_alpha, with_colours
 from srgan_cli.errors import SrganError
-from srgan_cli.formats import PNG_SIGNATURE
-from srgan_cli.frames import Frame
-from srgan_cli.picture import to_array
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.encoding import with_alpha, with_colours
+from srgan_cli.pictures.formats import PNG_SIGNATURE
+from srgan_cli.pictures.frames import Frame
+from srgan_cli.pictures.picture import to_array
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types
 KEEP, BACKGROUND, PREVIOUS = 0, 1, 2

@@ -18,11 +18,11 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from srgan_cli import report
-from srgan_cli.charts import draw_chart
 from srgan_cli.errors import SrganError
+from srgan_cli.evaluation import report
+from srgan_cli.evaluation.charts import draw_chart
+from srgan_cli.evaluation.report import CROP, Report, most_different
 from srgan_cli.metrics import Metric
-from srgan_cli.report import CROP, Report, most_different
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -255,7 +255,7 @@ def test_the_page_names_no_other_resource(tmp_path: Path) -> None:
 
 
 def test_colours_have_contrast() -> None:
-    style = (ROOT / "srgan_cli" / "report.html").read_text()
+    style = (ROOT / "srgan_cli" / "evaluation" / "report.html").read_text()
     themes = [dict(re.findall(r"--(\w+): (#\w+);", rule)) for rule in re.findall(r":root \{(.*?)\}", style, re.DOTALL)]
     assert len(themes) == 2
 

@@ -8,7 +8,7 @@ import pytest
 
 from srgan_cli.errors import SrganError
 from srgan_cli.options import TrainOptions
-from srgan_cli.runs import Record, RunFolder
+from srgan_cli.training.runs import Record, RunFolder
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ import tifffile
 from conftest import upscaler_of
 from PIL import Image
 
-from srgan_cli import frames, images
 from srgan_cli.errors import SrganError
-from srgan_cli.frames import read_header
-from srgan_cli.metadata import Metadata
-from srgan_cli.picture import Picture, from_array, to_array
+from srgan_cli.pictures import frames, images
+from srgan_cli.pictures.frames import read_header
+from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.picture import Picture, from_array, to_array
 from srgan_cli.released import released
-from srgan_cli.sizes import Size
-from srgan_cli.upscaling import Options, Upscaler
+from srgan_cli.upscaling.sizes import Size
+from srgan_cli.upscaling.upscaler import Options, Upscaler
 
 
 def dark(channels: int, height: int = 12, width: int = 20) -> np.ndarray:

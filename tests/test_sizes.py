@@ -5,10 +5,10 @@ import pytest
 from conftest import upscaler_of
 from PIL import Image
 
-from srgan_cli.alpha import flatten
 from srgan_cli.errors import UsageError
-from srgan_cli.picture import Picture, to_16_bits
-from srgan_cli.sizes import Size, to_size
+from srgan_cli.pictures.alpha import flatten
+from srgan_cli.pictures.picture import Picture, to_16_bits
+from srgan_cli.upscaling.sizes import Size, to_size
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srgan_cli import solid
-from srgan_cli.picture import Picture, map_planes
-from srgan_cli.solid import keep_areas, keep_neutral, keep_seen, keep_solid
-from srgan_cli.tones import WHOLE, Tones
+from srgan_cli.pictures.picture import Picture, map_planes
+from srgan_cli.pictures.tones import WHOLE, Tones
+from srgan_cli.upscaling import solid
+from srgan_cli.upscaling.solid import keep_areas, keep_neutral, keep_seen, keep_solid
 
 
 def with_alpha(alpha: np.ndarray, colour: int | np.ndarray = 7) -> Picture:

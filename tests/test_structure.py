@@ -1,6 +1,7 @@
 """The house rules: which module may import what."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,58 +10,44 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "srgan_cli"
-LAYERS = (
-    {"errors", "files", "options", "released", "walking"},
-    {"formats", "exif", "metadata", "modes", "pillow", "sixteen", "encoding", "opening", "picture", "images"}
-    | {"alpha", "finish", "charts", "data", "tiling", "metrics", "degradation", "memory", "pairs", "runs", "sizes"}
-    | {
-        "neighbours",
-        "solid",
-        "tones",
-        "sources",
-        "naming",
-        "results",
-        "jobs",
-        "outcomes",
-        "readapng",
-        "readgif",
-        "canvas",
-        "writegif",
-        "animation",
-        "frames",
-        "writing",
-    },
-    {
-        "layers",
-        "model",
-        "fusion",
-        "projection",
-        "device",
-        "replicas",
-        "inference",
-        "batches",
-        "fitting",
-        "losses",
-        "lpips",
-    }
-    | {"objectives", "optimization", "stages", "summaries"},
-    {"enlarging", "upscaling", "batch", "validation", "session", "training", "evaluation", "tables", "report"},
-    {"console", "account", "scorebook", "boundary", "parameters", "cli"},
+# Modules and packages, each of which imports those before it alone.
+ORDER = (
+    *("errors", "files", "walking", "released", "options", "metrics", "layers", "pictures", "degradation", "device"),
+    *("model", "upscaling", "jobs", "training", "evaluation", "terminal", "cli"),
 )
-ALLOWED: tuple[set[str], ...] = (
-    set(),
-    {"numpy", "PIL", "scipy", "skimage", "imagecodecs", "tifffile", "pillow_heif"},
-    {"numpy", "PIL", "keras", "tensorflow", "tensorboard", "jax"},
-    {"numpy", "PIL", "keras"},
-    {"rich", "typer"},
-)
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
+ARRAYS = {"numpy", "PIL", "scipy", "skimage"}
+KERAS = {"keras", "tensorflow", "jax"}
+LIBRARIES: dict[str, set[str]] = {
+    **{name: set() for name in ("errors", "files", "walking", "released", "options")},
+    **dict.fromkeys(("metrics", "degradation", "jobs"), ARRAYS),
+    "pictures": {*ARRAYS, "imagecodecs", "tifffile", "pillow_heif"},
+    **{name: {*ARRAYS, *KERAS} for name in ("layers", "device", "model", "upscaling", "evaluation")},
+    "training": {*ARRAYS, *KERAS, "tensorboard"},
+    **{name: {"rich", "typer"} for name in ("terminal", "cli")},
+}
+# What is settled before the network is needed, and tested in milliseconds: nothing of Keras, however indirectly.
+LIGHT = {
+    *("errors", "files", "walking", "released", "options", "metrics", "pictures", "degradation", "jobs"),
+    *(f"upscaling.{name}" for name in ("tiling", "sizes", "memory", "solid")),
+    *("training.runs", "training.data", "evaluation.pairs", "evaluation.charts"),
+    *(f"terminal.{name}" for name in ("boundary", "parameters", "console", "account")),
+}
 
 
-def imports(module: str) -> tuple[set[str], set[str]]:
-    """The modules of the package and the libraries that a module imports, wherever in the file."""
-    ours, others = set(), set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+def name_of(path: Path) -> str:
+    """A module's name below the package."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+PATHS = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if not path.stem.startswith("__")}
+
+
+def imports(module: str, late: bool = True) -> tuple[set[str], set[str]]:
+    """The modules of the package and the libraries that a module imports; late: also inside functions and for types."""
+    ours: set[str] = set()
+    others: set[str] = set()
+    tree = ast.parse(PATHS[module].read_text())
+    for node in ast.walk(tree) if late else tree.body:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -71,22 +58,23 @@ def imports(module: str) -> tuple[set[str], set[str]]:
             first, *rest = name.split(".")
             if first != "srgan_cli":
                 others.add(first)
-            elif rest[0] in MODULES:
-                ours.add(rest[0])
+            ours.update({rest[0], ".".join(rest[:2])} & PATHS.keys() if first == "srgan_cli" else ())
     return ours, others - sys.stdlib_module_names
 
 
-def layer_of(module: str) -> int:
-    (layer,) = (number for number, modules in enumerate(LAYERS) if module in modules)
-    return layer
+def place(module: str) -> int:
+    return ORDER.index(module.split(".")[0])
 
 
-@pytest.mark.parametrize("module", MODULES)
+def is_light(module: str) -> bool:
+    return not {module, module.split(".")[0]}.isdisjoint(LIGHT)
+
+
+@pytest.mark.parametrize("module", PATHS)
 def test_imports_go_one_way(module: str) -> None:
     ours, others = imports(module)
-    layer = layer_of(module)
-    assert all(layer_of(other) <= layer for other in ours)
-    assert others <= ALLOWED[layer]
+    assert all(place(other) <= place(module) for other in ours)
+    assert others <= LIBRARIES[module.split(".")[0]]
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -99,8 +87,21 @@ def test_no_module_imports_itself_in_a_circle() -> None:
                 visit(other, (*path, module))
             seen.add(module)
 
-    for module in MODULES:
+    for module in PATHS:
         visit(module, ())
+
+
+@pytest.mark.parametrize("module", [name for name in PATHS if is_light(name)])
+def test_what_is_light_stays_light(module: str) -> None:
+    ours, others = imports(module, late=False)
+    assert others.isdisjoint(KERAS)
+    assert all(map(is_light, ours))
+
+
+def test_every_package_says_what_its_modules_do() -> None:
+    for package in PACKAGE.glob("*/__init__.py"):
+        said = re.findall(r"^- `(\w+)`: ", package.read_text(), re.MULTILINE)
+        assert sorted(said) == sorted(path.stem for path in package.parent.glob("[!_]*.py")), package
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -108,6 +109,6 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
-def test_modules_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+@pytest.mark.parametrize("module", PATHS)
+def test_modules_stay_small(module: str) -> None:
+    assert len(PATHS[module].read_text().splitlines()) <= 300

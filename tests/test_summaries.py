@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator, build_discriminator
-from srgan_cli.summaries import Summaries
+from srgan_cli.training.summaries import Summaries
 
 
 @pytest.fixture

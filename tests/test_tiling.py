@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from srgan_cli.tiling import Tiling, plan, run_tiled, split_axis
+from srgan_cli.upscaling.tiling import Tiling, plan, run_tiled, split_axis
 
 SCALE = 4
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srgan_cli.tones import WHOLE, Tones, tones_of
+from srgan_cli.pictures.tones import WHOLE, Tones, tones_of
 
 
 def scan(*codes: int, others: int = 4000) -> np.ndarray:

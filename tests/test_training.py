@@ -25,13 +25,9 @@ from keras import ops
 from PIL import Image
 
 import srgan_cli
-from srgan_cli import fitting, images, stages, training
-from srgan_cli.batches import BatchDataset, Batches, Prefetcher
-from srgan_cli.data import Pictures
 from srgan_cli.device import choose_device, computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.layers import split_by_weight
-from srgan_cli.losses import pixel_loss
 from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import (
     Generator,
@@ -40,14 +36,19 @@ from srgan_cli.model import (
     load_discriminator,
     load_generator,
 )
-from srgan_cli.objectives import SRGAN, Discrimination, Objective, Pretraining
-from srgan_cli.optimization import batch_norms
 from srgan_cli.options import STAGES, TrainOptions
-from srgan_cli.picture import to_pixels, to_tensor
-from srgan_cli.runs import Record, RunFolder
-from srgan_cli.session import Listener, Session
-from srgan_cli.training import train
-from srgan_cli.validation import Validation
+from srgan_cli.pictures import images
+from srgan_cli.pictures.picture import to_pixels, to_tensor
+from srgan_cli.training import fitting, stages, trainer
+from srgan_cli.training.batches import BatchDataset, Batches, Prefetcher
+from srgan_cli.training.data import Pictures
+from srgan_cli.training.losses import pixel_loss
+from srgan_cli.training.objectives import SRGAN, Discrimination, Objective, Pretraining
+from srgan_cli.training.optimization import batch_norms
+from srgan_cli.training.runs import Record, RunFolder
+from srgan_cli.training.session import Listener, Session
+from srgan_cli.training.trainer import train
+from srgan_cli.training.validation import Validation
 
 SMALL: dict[str, Any] = {
     "hr_size": 32,
@@ -389,7 +390,7 @@ def test_of_the_steps_under_way_the_first_without_a_number_is_meant() -> None:
 STOPPED_ON_JAX = """
 import keras, numpy
 from types import SimpleNamespace
-from srgan_cli.fitting import Watch
+from srgan_cli.training.fitting import Watch
 
 class Numbers(keras.utils.PyDataset):
     num_batches = 60
@@ -556,8 +557,8 @@ def test_pictures_that_are_gone_cost_no_steps(
 
     with monkeypatch.context() as patches:
         patches.setattr(Batches, "__getitem__", until_5)
-        patches.setattr("srgan_cli.validation.STATISTICS_BATCHES", 2)
-        patches.setattr("srgan_cli.validation.STATISTICS_SQUARES", 4)
+        patches.setattr("srgan_cli.training.validation.STATISTICS_BATCHES", 2)
+        patches.setattr("srgan_cli.training.validation.STATISTICS_SQUARES", 4)
         with pytest.raises(SrganError, match="none of 8 pictures"):
             run(options, tmp_path / "run")
     (backup,) = RunFolder(tmp_path / "run").backups()
@@ -594,7 +595,7 @@ def test_stages_go_on_through_the_pictures(
             raise EnoughError
         return BatchDataset(prefetcher, first_step, stop_step)
 
-    monkeypatch.setattr(training, "BatchDataset", noted)
+    monkeypatch.setattr(trainer, "BatchDataset", noted)
     with pytest.raises(EnoughError):
         run(replace(options, pretrain_steps=2, report_every=1), tmp_path / "run")
     assert steps == [(0, 1), (1, 2), (2, 3)]
@@ -603,9 +604,9 @@ def test_stages_go_on_through_the_pictures(
 def test_looking_at_a_run_changes_nothing(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_down, looked = training._StageRun._write_down, 0
+    write_down, looked = trainer._StageRun._write_down, 0
 
-    def watched(stage: training._StageRun, record: Record, last: bool) -> None:
+    def watched(stage: trainer._StageRun, record: Record, last: bool) -> None:
         nonlocal looked
         before = stage._model.get_weights()
         write_down(stage, record, last)
@@ -613,14 +614,14 @@ def test_looking_at_a_run_changes_nothing(
             np.testing.assert_array_equal(one, other)
         looked += 1
 
-    monkeypatch.setattr(training._StageRun, "_write_down", watched)
+    monkeypatch.setattr(trainer._StageRun, "_write_down", watched)
     run(replace(options, pretrain_steps=2, steps=0, average=0.9, learning_rate=0.01), tmp_path / "run")
     assert looked == 1
 
 
 def test_backups_may_go_by_the_clock(options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10**6, 30))  # is looked at behind every step and by every backup
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     run(replace(options, steps=0, report_every=1, backup_every="1min"), tmp_path / "run")
     assert [backup.step for backup in RunFolder(tmp_path / "run").backups()] == [4, 2]
 
@@ -636,7 +637,7 @@ def test_the_next_stage_begins_with_the_average(
             np.testing.assert_allclose(at_start, average, atol=1e-7)
         raise EnoughError
 
-    monkeypatch.setattr(training, "build_stage", build)
+    monkeypatch.setattr(trainer, "build_stage", build)
     with pytest.raises(EnoughError):
         run(replace(options, average=0.9, batch_norm="frozen", learning_rate=0.01), tmp_path / "run")
 
@@ -781,8 +782,8 @@ def test_the_best_networks_are_those_of_the_lowest_loss_by_present_measure(
 def test_a_discriminator_that_always_wins_is_warned_about_once(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "COLLAPSED", 10.0)
-    monkeypatch.setattr(training, "COLLAPSED_STEPS", 3)
+    monkeypatch.setattr(trainer, "COLLAPSED", 10.0)
+    monkeypatch.setattr(trainer, "COLLAPSED_STEPS", 3)
     _, lines = run(replace(options, pretrain_steps=0, steps=8), tmp_path / "run", compiled=True)
     assert sum("the generator learns nothing" in line for line in lines) == 1
 
@@ -792,7 +793,7 @@ def test_only_a_discriminator_that_has_won_for_long_is_warned_about() -> None:
     session = SimpleNamespace(listener=SimpleNamespace(line=lines.append))
     stage: Any = SimpleNamespace(_collapsed_for=0, _step=0, _session=session)
     for step, d_loss, warned in ((300, 0.0, 0), (400, 0.2, 0), (700, 0.0, 0), (900, 0.0, 1), (1000, 0.0, 1)):
-        training._StageRun._watch_discriminator(stage, Record("adversarial", step, {"d_loss": d_loss}))
+        trainer._StageRun._watch_discriminator(stage, Record("adversarial", step, {"d_loss": d_loss}))
         stage._step = step
         assert len(lines) == warned
 

@@ -175,7 +175,7 @@ def test_interrupted_it_leaves_whole_files_and_says_so(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_can_be_interrupted_while_it_loads(number: int) -> None:
     inside = "with boundary.errors_as_exit_codes(False), boundary.loading(): os.kill(os.getpid(), {}); time.sleep(60)"
-    script = "import os, time; from srgan_cli import boundary\n" + inside.format(int(number))
+    script = "import os, time; from srgan_cli.terminal import boundary\n" + inside.format(int(number))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGINT
     assert (done.stdout, done.stderr) == ("", "interrupted; what was written is kept\n")
@@ -183,7 +183,7 @@ def test_it_can_be_interrupted_while_it_loads(number: int) -> None:
 
 LOOP = """
 while true; do
-    "$1" -c 'import time, typer; from srgan_cli import boundary
+    "$1" -c 'import time, typer; from srgan_cli.terminal import boundary
 def work():
     with boundary.errors_as_exit_codes(False): print("working", flush=True); time.sleep(60)
 with boundary.program(): typer.run(work)'

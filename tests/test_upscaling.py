@@ -15,23 +15,25 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 import srgan_cli
-from srgan_cli import enlarging, images, released, tiling, upscaling
-from srgan_cli.alpha import flatten
-from srgan_cli.batch import run_jobs
+from srgan_cli import released
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.finish import Finish
-from srgan_cli.inference import Network
-from srgan_cli.jobs import plan_jobs
-from srgan_cli.lpips import Lpips
+from srgan_cli.evaluation.lpips import Lpips
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import plan_jobs
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, GeneratorConfig, load_generator
-from srgan_cli.naming import Destination
 from srgan_cli.options import with_absolute_paths
-from srgan_cli.picture import Picture, map_planes, to_pixels, to_tensor
-from srgan_cli.projection import BackProjection
+from srgan_cli.pictures import images
+from srgan_cli.pictures.alpha import flatten
+from srgan_cli.pictures.finish import Finish
+from srgan_cli.pictures.picture import Picture, map_planes, to_pixels, to_tensor
 from srgan_cli.released import find_lpips, find_weights
-from srgan_cli.sizes import Size
-from srgan_cli.upscaling import PIXEL_MODEL, Options, Upscaler
+from srgan_cli.upscaling import enlarging, tiling
+from srgan_cli.upscaling.inference import Network
+from srgan_cli.upscaling.projection import BackProjection
+from srgan_cli.upscaling.sizes import Size
+from srgan_cli.upscaling.upscaler import PIXEL_MODEL, Options, Upscaler
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_threads_share_what_is_loaded(photo: np.ndarray, monkeypatch: pytest.Mon
         def upscale(self, picture: Picture, **_: object) -> Picture:
             return picture
 
-    monkeypatch.setattr(upscaling, "Upscaler", Slow)
+    monkeypatch.setattr("srgan_cli.upscaling.upscaler.Upscaler", Slow)
     monkeypatch.setattr(srgan_cli, "_upscaler", cache(srgan_cli._upscaler.__wrapped__))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(srgan_cli.upscale, [photo] * 4))

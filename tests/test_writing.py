@@ -15,12 +15,15 @@ import pytest
 from PIL import Image
 from test_batch import enlarge
 
-from srgan_cli import files, images, memory, writing
-from srgan_cli.batch import run_jobs
-from srgan_cli.formats import Format
-from srgan_cli.jobs import Job, plan_jobs
-from srgan_cli.naming import Destination
-from srgan_cli.picture import Picture
+from srgan_cli import files
+from srgan_cli.jobs import writing
+from srgan_cli.jobs.batch import run_jobs
+from srgan_cli.jobs.naming import Destination
+from srgan_cli.jobs.planning import Job, plan_jobs
+from srgan_cli.pictures import images
+from srgan_cli.pictures.formats import Format
+from srgan_cli.pictures.picture import Picture
+from srgan_cli.upscaling import memory
 
 WIDTHS = (4, 5, 6, 7)
 

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from srgan_cli import SCALE
-from srgan_cli.fusion import FusedGenerator
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.picture import to_tensor
+from srgan_cli.pictures.picture import to_tensor
+from srgan_cli.upscaling.fusion import FusedGenerator
 
 LR_SIDE, CROPS_PER_PHOTO, ROUNDS = 64, 2, 2
 

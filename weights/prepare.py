@@ -20,9 +20,9 @@ from PIL import Image
 from scipy import ndimage
 
 from srgan_cli.errors import SrganError
-from srgan_cli.formats import SUFFIXES
-from srgan_cli.images import read_picture
-from srgan_cli.picture import as_rgb8
+from srgan_cli.pictures.formats import SUFFIXES
+from srgan_cli.pictures.images import read_picture
+from srgan_cli.pictures.picture import as_rgb8
 
 LONGEST = 2040  # pixels
 SIDE = 96  # pixels, longest side of a thumbnail

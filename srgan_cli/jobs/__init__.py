@@ -1,0 +1,10 @@
+"""Files -> files: what `srgan upscale` does around the network.
+
+- `planning`: which file becomes which, settled before anything is computed
+- `sources`: files, folders, patterns, lists, stdin -> pictures
+- `naming`: where each result goes
+- `results`: which inputs are results of earlier jobs
+- `batch`: jobs, one after the other
+- `writing`: results, written while others are computed
+- `outcomes`: what came of a picture
+"""

@@ -1,0 +1,16 @@
+"""What `srgan train` does.
+
+- `trainer`: stage after stage, stop and resume
+- `session`: what the stages share: the networks, the pictures and the run
+- `stages`: options -> what a stage minimises, and what learns in it
+- `objectives`: the models that `fit` trains: a generator with a loss
+- `fitting`: one fit, watched
+- `losses`: pixels and VGG19 features
+- `optimization`: Adam with averages, learning rates, precise batch norm
+- `replicas`: several GPUs, several machines
+- `data`: a folder, glob or .zip -> pictures to train on
+- `batches`: pictures -> batches, made ahead in threads
+- `validation`: the generator as it would be released, on fixed squares
+- `runs`: the run folder
+- `summaries`: TensorBoard's files
+"""

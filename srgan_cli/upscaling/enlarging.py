@@ -1,0 +1,100 @@
+"""Planes of any size -> four times as large, by as many windows at once as memory allows."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from srgan_cli import SCALE
+from srgan_cli.device import is_out_of_memory
+from srgan_cli.errors import SrganError
+from srgan_cli.pictures.picture import to_pixels, to_tensor
+from srgan_cli.pictures.tones import Tones
+from srgan_cli.upscaling import tiling
+from srgan_cli.upscaling.inference import Network, blend
+from srgan_cli.upscaling.memory import available
+
+MEMORY_BUDGET = 2 * 2**30  # bytes that one call of the network may take
+
+
+class Enlarger:
+    """Networks, each with its share of the result, and the windows that they are shown.
+
+    Attributes:
+        tile: Side of a patch in LR pixels.
+        halo: Real neighbours read around it, in LR pixels.
+        run_network: LR (B, h, w, 3) -> SR (B, 4 h, 4 w, 3), float32 RGB in [-1, 1].
+        repairs: Whether one of the networks learned to repair damage.
+        receptive_radius: From how far an LR pixel can reach, in LR pixels: a halo of it makes tiles exact.
+
+    Args:
+        networks: On one device, in one precision.
+        tile: Side of a patch in LR pixels.
+        halo: Likewise; larger than the receptive radius, it is made that.
+        say: Told when less is computed at a time.
+    """
+
+    def __init__(
+        self, networks: Sequence[tuple[float, Network]], tile: int, halo: int, say: Callable[[str], None]
+    ) -> None:
+        self.tile, self._say = tile, say
+        self.run_network = blend(networks)
+        self.receptive_radius = max(network.receptive_radius for _, network in networks)
+        self.halo = min(halo, self.receptive_radius)
+        self.repairs = any(network.generator.settings.degradation != "bicubic" for _, network in networks)
+        self._on_cpu = networks[0][1].device.startswith("cpu")
+        # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
+        bytes_per_value = 4 if networks[0][1].precision == "float32" else 2
+        filters = max(network.generator.settings.filters for _, network in networks)
+        self._bytes_per_pixel = 3 * 4 * filters * SCALE**2 * bytes_per_value
+        self._window_budget = MEMORY_BUDGET // self._bytes_per_pixel
+
+    def enlarge(self, pixels: np.ndarray, tones: Tones, on_pixels: Callable[[int], None]) -> np.ndarray:
+        """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
+
+        RGB without a colour is enlarged as grey, and stays without one.
+
+        Raises:
+            SrganError: It does not even for a single patch.
+        """
+        height, width, channels = pixels.shape
+        if (pixels.min(axis=(0, 1)) == pixels.max(axis=(0, 1))).all():  # one colour, down to a single pixel
+            on_pixels(height * width)
+            return np.tile(pixels[:1, :1], (SCALE * height, SCALE * width, 1))
+        if channels > 1 and (pixels == pixels[..., :1]).all():
+            return self.enlarge(pixels[..., :1], tones, on_pixels).repeat(channels, axis=-1)
+        done: list[int] = []
+
+        def note(count: int) -> None:
+            done.append(count)
+            on_pixels(count)
+
+        plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
+        try:
+            return tiling.run_tiled(partial(self._enlarge_windows, tones=tones), pixels, plan, SCALE, note)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._window_budget = plan.pixels * plan.batch // len(plan.windows) // 2
+            if tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes)) == plan:
+                raise SrganError("out of memory", "lower --tile, or close other programs") from error
+        self._say(f"out of memory; going on with at most {self._window_budget:,} pixels at once")
+        on_pixels(-sum(done))
+        return self.enlarge(pixels, tones, on_pixels)
+
+    def _affordable(self, lr_bytes: int) -> int:
+        """LR pixels at once: as many as the budget has, but on a CPU only half of what memory SR leaves free."""
+        free = available() if self._on_cpu else None
+        if free is None:
+            return self._window_budget
+        room = free - 2 * SCALE**2 * lr_bytes  # SR, and its encoder's copy
+        return max(1, min(self._window_budget, room // 2 // self._bytes_per_pixel))
+
+    def _enlarge_windows(self, windows: np.ndarray, tones: Tones) -> np.ndarray:
+        """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
+        lr = to_tensor(windows, tones)
+        channels = lr.shape[-1]
+        sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
+        if channels == 1:
+            sr = sr.mean(axis=-1, keepdims=True)
+        return to_pixels(sr, windows.dtype, tones)
