@@ -618,6 +618,29 @@ def test_a_page_s_resolution_turns_with_it(photo: np.ndarray, tmp_path: Path, bi
     assert second.colour.shape[:2] == ((12, 8) if orientation == 6 else (8, 12))
 
 
+OME = '<?xml version="1.0"?><!-- of Bio-Formats --><OME xmlns="x"><Pixels SizeX="16" PhysicalSizeX="0.5"/></OME>'
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ('{"shape": [2, 16, 12]}', None),
+        (OME, None),
+        (OME[OME.index("<OME") :], None),
+        ("ImageJ=1.53t\nimages=2\nunit=micron\nspacing=2.0\nyunit=cm\nmin=3", "ImageJ=1.53t\nimages=2\nmin=3"),
+        ("a unit=cm, {} and <OME", "a unit=cm, {} and <OME"),
+        ("<p>a harbour</p>", "<p>a harbour</p>"),
+    ],
+)
+def test_descriptions_of_arrays_do_not_outlive_them(tmp_path: Path, description: str, expected: str | None) -> None:
+    pixels = np.full((16, 12), 1000, np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", pixels, metadata=None, software="x", description=description)
+    exif = images.read_picture(tmp_path / "in.tif").metadata.exif
+    assert exif
+    assert parse(exif).get(ExifTags.Base.ImageDescription) == expected
+    assert parse(exif)[ExifTags.Base.Software] == "x"
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_iptc_may_be_called_numbers_of_32_bits(photo: np.ndarray, tmp_path: Path, order: Any) -> None:
     said = IPTC.ljust(16, b"\0")

@@ -28,7 +28,7 @@ LIBRARIES: dict[str, set[str]] = {
 # What is settled before the network is needed, and tested in milliseconds: nothing of Keras, however indirectly.
 LIGHT = {
     *("errors", "files", "walking", "released", "options", "metrics", "pictures", "degradation", "jobs"),
-    *(f"upscaling.{name}" for name in ("tiling", "sizes", "memory", "solid")),
+    *(f"upscaling.{name}" for name in ("tiling", "sizes", "memory", "solid", "overlay")),
     *("training.runs", "training.data", "evaluation.pairs", "evaluation.charts"),
     *(f"terminal.{name}" for name in ("boundary", "parameters", "console", "account")),
 }

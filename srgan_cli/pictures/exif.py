@@ -3,6 +3,7 @@
 A block is a TIFF structure: byte order, then directories (IFDs) of 12-byte entries (tag, type, count, value or offset).
 """
 
+import re
 import struct
 from collections.abc import Mapping, Set
 from contextlib import suppress
@@ -46,6 +47,9 @@ DESCRIPTIVE = frozenset(
         *(Base.XPKeywords, Base.XPSubject, Base.PrintImageMatching),
     )
 )
+# How microscopes' programs begin what they write into a description, of arrays' shapes and of the sizes of pixels.
+OF_ARRAYS = re.compile(r"\{\"shape\"|\s*<[^\0]*<OME\b|\s*<OME\b")  # tifffile, Bio-Formats
+OF_PIXELS_IN_IMAGEJ = re.compile(r"^([yz]?unit|spacing|[xyz]origin)=.*\n?", re.MULTILINE)
 SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
@@ -192,8 +196,19 @@ def from_image(image: Image.Image) -> bytes | None:
     except UNREADABLE:
         return None
     if image.format == "TIFF":  # the resolution is the picture's own
+        description = _still_true(tags.pop(Base.ImageDescription, None))
         tags = {tag: value for tag, value in tags.items() if tag not in RESOLUTION}
+        tags |= {Base.ImageDescription: description} if description else {}
     return _to_bytes(tags) if tags else None
+
+
+def _still_true(description: object) -> object:
+    """A TIFF's description without what is not true of larger pictures."""
+    if not isinstance(description, str):
+        return description
+    if description.startswith("ImageJ="):
+        return OF_PIXELS_IN_IMAGEJ.sub("", description)
+    return None if OF_ARRAYS.match(description) else description
 
 
 def to_tags(exif: Image.Exif) -> dict[int, object]:

@@ -66,9 +66,8 @@ def tones_of(pixels: np.ndarray) -> Tones:
     """
     if pixels.dtype != np.uint16:
         return WHOLE
-    bands = (pixels[row : row + ROWS].ravel() for row in range(0, len(pixels), ROWS))
-    below = np.cumsum(sum(np.bincount(band, minlength=2**16) for band in bands))
-    white = 2 ** _bits(_code(below, pixels.size)) - 1
+    below = np.cumsum(counted(pixels))
+    white = 2 ** bits(_code(below, pixels.size)) - 1
     tones = _fitted(Tones(high=white, white=white), _code(below, 1), _code(below, pixels.size))
     usual = _code(below, RARE * pixels.size), _code(below, (1 - RARE) * pixels.size)
     if _fitted(tones, *usual) == tones:
@@ -81,6 +80,12 @@ def tones_of(pixels: np.ndarray) -> Tones:
     return _fitted(tones, int(near.min()), int(near.max()))
 
 
+def counted(pixels: np.ndarray) -> np.ndarray:
+    """How often each of the 2^16 codes is in an array of uint16."""
+    bands = (pixels[row : row + ROWS].ravel() for row in range(0, len(pixels), ROWS))
+    return sum((np.bincount(band, minlength=2**16) for band in bands), np.zeros(2**16, int))
+
+
 def _code(below: np.ndarray, count: float) -> int:
     """The least code that so many pixels do not exceed."""
     return int(np.searchsorted(below, count))
@@ -88,12 +93,13 @@ def _code(below: np.ndarray, count: float) -> int:
 
 def _fitted(tones: Tones, least: int, most: int) -> Tones:
     """The tones for codes from the least to the most, if that spares bits enough."""
-    if _bits(tones.high - tones.low) - _bits(most - least) < WORTH:
+    if bits(tones.high - tones.low) - bits(most - least) < WORTH:
         return tones
-    extent = 2 ** _bits(most - least) - 1
+    extent = 2 ** bits(most - least) - 1
     low = min(max(0, (least + most - extent) // 2), tones.white - extent)
     return replace(tones, low=low, high=low + extent)
 
 
-def _bits(code: int) -> int:
+def bits(code: int) -> int:
+    """How many a code takes."""
     return max(1, code.bit_length())

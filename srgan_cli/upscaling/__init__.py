@@ -6,6 +6,7 @@
 - `inference`: a fused generator as it is run: checked, self-ensemble, back-projection
 - `fusion`: a trained generator -> the same function, faster
 - `projection`: SR -> SR that reduces to LR: back-projection
+- `overlay`: what lies over a scan and is no part of it: labels and padding
 - `solid`: what a network must leave as it is
 - `sizes`: how large a result is to be
 - `memory`: what a picture takes in memory, and what there is

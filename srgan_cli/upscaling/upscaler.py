@@ -20,6 +20,7 @@ from srgan_cli.pictures.tones import WHOLE, Tones, tones_of
 from srgan_cli.released import find_weights
 from srgan_cli.upscaling.enlarging import Enlarger
 from srgan_cli.upscaling.inference import Network
+from srgan_cli.upscaling.overlay import overlay_of
 from srgan_cli.upscaling.sizes import Size, to_size
 from srgan_cli.upscaling.solid import keep_areas, keep_neutral, keep_seen, keep_solid
 
@@ -119,8 +120,11 @@ class Upscaler:
         Raises:
             SrganError: Memory does not suffice for a single patch, or the network returns NaN or infinite values.
         """
-        lr_size = picture.colour.shape[:2]
-        size = size or Size()
+        size, lr_size = size or Size(), picture.colour.shape[:2]
+        if overlay := overlay_of(picture):
+            sr = self.upscale(overlay.lifted(picture), on_pixels, size)
+            overlay.put_back(sr)
+            return sr
         wanted, passes = size.of(*lr_size), size.passes(*lr_size)
         around = _wrapped(picture, self._edge)
         picture = _inside(replace(around, colour=bleed(around)), self._edge)
