@@ -283,7 +283,7 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
         return value
     if wanted is float and type(value) is int:
         return float(value)
-    if wanted is str and type(value) is int:  # backup_every = 500
+    if wanted is str and type(value) in (int, float):  # backup_every = 500
         return str(value)
     if type(value) is not wanted:
         accepted = {int: "a whole number", float: "a number"}.get(wanted, "text")

@@ -42,7 +42,7 @@ def test_labels_and_padding_are_found_and_lifted(label: int | None, padding: int
     "picture",
     [
         scan(label=None, padding=None),
-        scan(label=34_000, padding=None),  # as near as the tissue is wide
+        scan(label=34_000, padding=None),  # not worth it
         scan(np.linspace(0, 60_000, 48 * 48).astype(np.uint16).reshape(48, 48, 1)),  # no bits to be spared
         scan(np.where(TISSUE > 33_000, 33_000, 32_800).astype(np.uint16)),  # a drawing
         Picture((scan().colour >> 8).astype(np.uint8)),

@@ -14,7 +14,7 @@ from srgan_cli.jobs.planning import Job
 from srgan_cli.upscaling import memory
 
 MOST_BYTES = 8  # a pixel of a file: four channels of 16 bits
-MOST_WRITERS = 4
+MOST_WRITERS = 16  # of which memory and disks may allow fewer
 PATIENCE = 1 / 8  # of the time that computing took: the most that going on is put off for telling of a result at once
 
 
