@@ -77,13 +77,14 @@ def test_a_scan_is_enlarged_as_if_there_were_no_labels(photo: np.ndarray, size: 
 
 def test_outlines_are_smooth() -> None:
     """A disc's edge is nearer to a circle than its pixels' are."""
-    rows, columns = np.mgrid[:48, :48] - 23.5
+    rows, columns = np.mgrid[:48, :60] - 23.5
     padding = np.hypot(rows, columns) > 20
-    overlay = overlay_of(Picture(np.where(padding[..., None], 0, TISSUE).astype(np.uint16)))
+    tissue = np.linspace(32_768, 33_168, padding.size).reshape(*padding.shape, 1)
+    overlay = overlay_of(Picture(np.where(padding[..., None], 0, tissue).astype(np.uint16)))
     assert overlay is not None
-    sr = Picture(np.full((192, 192, 1), 33_000, np.uint16))
+    sr = Picture(np.full((192, 240, 1), 33_000, np.uint16))
     overlay.put_back(sr)
-    rows, columns = np.mgrid[:192, :192] - 95.5
+    rows, columns = np.mgrid[:192, :240] - 95.5
     circle = np.hypot(rows, columns) > 80
     wrong = (circle != (sr.colour[..., 0] == 0)).sum()
     assert wrong < 0.85 * (circle != padding.repeat(4, axis=0).repeat(4, axis=1)).sum()
