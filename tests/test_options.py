@@ -57,7 +57,7 @@ def test_whole_numbers_are_numbers() -> None:
     assert options.learning_rate == 1.0
     assert options.backup_interval() == (500, None)
     assert TrainOptions(backup_every="15min").backup_interval() == (None, 900)
-    with pytest.raises(UsageError, match="--backup-every is '1.5'"):
+    with pytest.raises(UsageError, match=r"--backup-every is '1\.5'"):
         TrainOptions.from_mapping({"backup_every": 1.5}, "test")
 
 
