@@ -409,6 +409,12 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
     assert ("disks that do not tell capitals apart" in error.value.message) == differ
 
 
+def test_two_ways_to_one_file_are_not_blamed_on_capitals(folder: Path) -> None:
+    Path("link").symlink_to(folder)
+    with pytest.raises(UsageError, match=r"would both be written to link/b_x4\.png and in/b_x4\.png, one file$"):
+        plan("in/b.png", "link/b.png")
+
+
 @pytest.mark.parametrize("recursive", [False, True])
 def test_a_folder_that_cannot_be_read_is_told_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, recursive: bool

@@ -167,7 +167,8 @@ def _refuse_clashes(work: Work) -> None:
     for source, target in work:
         other, place = first.setdefault(_key(target), (source, target))
         if other is not source:
-            also = "" if place == target else f" and {place}, one file on disks that do not tell capitals apart"
+            disks = "" if place.name == target.name else " on disks that do not tell capitals apart"
+            also = "" if place == target else f" and {place}, one file{disks}"
             clashes.append(f"{other.path} and {source.path} would both be written to {target}{also}")
     if clashes:
         more = f"; and {len(clashes) - NAMED} more clashes" if len(clashes) > NAMED else ""
