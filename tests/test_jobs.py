@@ -541,6 +541,13 @@ def test_destinations_that_make_no_sense(destination: dict[str, object], message
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_folder_that_is_not_there_is_not_taken_for_a_file_of_a_wrong_name() -> None:
+    with pytest.raises(UsageError, match="out: is not a name for JPEG") as error:
+        plan("in/b.png", output="out", format="jpg")
+    assert error.value.hint == "end it in .jpg, or in / if it is a folder"
+
+
+@pytest.mark.usefixtures("folder")
 def test_several_pictures_do_not_go_into_one_file() -> None:
     for name in ("out.png", "OUT.PNG"):
         with pytest.raises(UsageError, match=f"{name}: 2 pictures cannot be written to it"):

@@ -141,7 +141,8 @@ def _check_named(output: Path, destination: Destination) -> None:
     kind = formats.SUFFIXES.get(output.suffix.lower())
     if destination.kind and kind is not destination.kind:
         raise UsageError(
-            f"{output}: is not a name for {destination.kind.name}", f"end it in {destination.kind.suffixes[0]}"
+            f"{output}: is not a name for {destination.kind.name}",
+            f"end it in {destination.kind.suffixes[0]}, or in / if it is a folder",
         )
 
 
