@@ -85,3 +85,17 @@ def test_an_upscaler_meets_the_size(photo: np.ndarray, size: Size, shape: tuple[
     assert sum(done) == 2 * size.pixels(12, 16)
     reduced = np.asarray(Image.fromarray(sr.colour).resize((16, 12), Image.Resampling.BOX))
     assert np.abs(reduced.astype(int) - photo[:12, :16])[4:, 4:].mean() < 12
+
+
+@pytest.mark.parametrize("width", [16, 11])
+def test_what_is_no_larger_than_the_picture_takes_no_network(
+    photo: np.ndarray, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where pictures of many sizes are to have one long edge; but `photo` takes their damage away."""
+    picture, size, done = Picture(photo[:12, :16]), Size(width=width), []  # type: ignore[var-annotated]
+    expected = to_size(to_16_bits(picture), *size.of(12, 16), np.dtype(np.uint8)).colour
+    assert (upscaler_of("photo").upscale(picture, size=size).colour != expected).any()
+    upscaler = upscaler_of()
+    monkeypatch.setattr(upscaler.colour, "enlarge", None)
+    np.testing.assert_array_equal(upscaler.upscale(picture, done.append, size).colour, expected)
+    assert sum(done) == size.pixels(12, 16)

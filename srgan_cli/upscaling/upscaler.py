@@ -115,7 +115,8 @@ class Upscaler:
             on_pixels: Told how many LR pixels were finished; they add up to `size.pixels`, twice that with alpha, and
                 to more in a seamless texture, whose edges are continued by what lies at the opposite ones.
             size: Of the result; None for four times the picture's. What is not just that is reached by further passes
-                and antialiased reductions.
+                and antialiased reductions; what is no larger than the picture by a reduction alone, unless a network
+                repairs damage.
 
         Raises:
             SrganError: Memory does not suffice for a single patch, or the network returns NaN or infinite values.
@@ -132,6 +133,9 @@ class Upscaler:
         if wanted == (SCALE * lr_size[0], SCALE * lr_size[1]):
             return self._pass(picture, tones, on_pixels)
         dtype, picture = picture.colour.dtype, to_16_bits(picture)
+        if not self.colour.repairs and all(end <= side for end, side in zip(wanted, lr_size, strict=True)):
+            on_pixels(size.pixels(*lr_size) * (1 + (picture.alpha is not None)))
+            return self._reduced(picture, wanted, dtype, tones)  # back-projected, a network's is hardly another
         for given in passes[1:]:
             picture = self._reduced(self._pass(picture, tones, on_pixels), given, np.dtype(np.uint16), tones)
         return self._reduced(self._pass(picture, tones, on_pixels), wanted, dtype, tones)
