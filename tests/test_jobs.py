@@ -248,6 +248,17 @@ class Stdin:
         return not self.buffer.getvalue()
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_list_may_come_through_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"in/b.png\nin/deep\n", b"in/b.png\0in/deep\0"):
+        monkeypatch.setattr("sys.stdin", Stdin(content))
+        assert targets("@-", output="out") == ["in/b.png out/b.png", "in/deep/c.jpg out/c.jpg"]
+    monkeypatch.setattr("sys.stdin", Stdin(b""))
+    with pytest.raises(UsageError, match="nothing is piped") as error:
+        plan("@-")
+    assert "@-" in error.value.hint
+
+
 def test_a_list_may_begin_like_a_picture(folder: Path) -> None:
     folder.rename("BMW")
     for separator in ("\0", "\n"):

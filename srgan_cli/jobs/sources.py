@@ -86,7 +86,7 @@ class Search:
         """Look for what an input stands for.
 
         Args:
-            text: A file, a folder, a pattern, `@LIST`, a file of such inputs, or `-` for stdin.
+            text: A file, a folder, a pattern, `@LIST`, a file of such inputs, `-` for stdin, or `@-`.
 
         Raises:
             UsageError: It is empty, or stdin is a terminal.
@@ -103,18 +103,17 @@ class Search:
     def _add_stdin(self) -> None:
         if Path(STDIN) in self._found:
             return
-        if sys.stdin.isatty():
-            raise UsageError("nothing is piped into stdin", "write srgan upscale - < photo.jpg")
-        content = sys.stdin.buffer.read()
+        content = _read_stdin("srgan upscale - < photo.jpg")
         source = Source(Path(STDIN), Path("stdin"), _kind_of(content), content=content)
         self._found[source.path] = source
 
     def _add_list(self, path: Path) -> None:
         try:
-            lines = _lines(path.read_bytes())
+            is_stdin = path == Path(STDIN)
+            lines = _lines(_read_stdin("find photos -print0 | srgan upscale @-") if is_stdin else path.read_bytes())
         except (OSError, ValueError) as error:
             message = f"{path}: cannot be read as a list ({reason(error)})"
-            self._fail(path, message, "give a UTF-8 text of one path a line")
+            self._fail(path, message, "give a UTF-8 text of one path a line, or what find -print0 writes")
             return
         if not lines:
             self._fail(path, f"{path}: names no pictures", "write one path a line")
@@ -210,6 +209,12 @@ def identity(folder: Path) -> tuple[int, int] | None:
         status = folder.stat()
         return status.st_dev, status.st_ino
     return None
+
+
+def _read_stdin(usage: str) -> bytes:
+    if sys.stdin.isatty():
+        raise UsageError("nothing is piped into stdin", f"write {usage}")
+    return sys.stdin.buffer.read()
 
 
 def _lines(content: bytes) -> list[str]:
