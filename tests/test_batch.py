@@ -149,6 +149,18 @@ def test_a_picture_that_has_become_too_large_meanwhile_is_refused(tmp_path: Path
     assert "more than the limit" in str(outcome.error)
 
 
+@pytest.mark.parametrize(("size", "more"), [((5, 4), 0), ((4, 4), 1)])
+def test_a_picture_that_has_changed_meanwhile_is_refused(tmp_path: Path, size: tuple[int, int], more: int) -> None:
+    """What was planned, and told, is of another size, or without the frames that came."""
+    path, target = tmp_path / "a.gif", tmp_path / "b.gif"
+    Image.new("L", (4, 4), 9).save(path)
+    jobs = plan_jobs([str(path)], Destination(str(target))).jobs
+    Image.new("L", size, 8).save(path, save_all=True, append_images=[Image.new("L", size, 80)] * more)
+    (outcome,) = run_jobs(enlarge, jobs)
+    assert "has changed since" in str(outcome.error)
+    assert not target.exists()
+
+
 def test_two_programs_share_the_work(tmp_path: Path, photo: np.ndarray) -> None:
     (tmp_path / "in").mkdir()
     for number in range(60):

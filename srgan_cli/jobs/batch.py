@@ -21,7 +21,7 @@ from srgan_cli.jobs.planning import Job
 from srgan_cli.jobs.writing import Writers, disk_of
 from srgan_cli.pictures import images
 from srgan_cli.pictures.encoding import EncodingError
-from srgan_cli.pictures.frames import Frame, encode_frames, read_frames
+from srgan_cli.pictures.frames import Frame, encode_frames, read_frames, read_header
 from srgan_cli.pictures.picture import Picture
 
 OnPixels = Callable[[int], None]
@@ -123,6 +123,8 @@ def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, di
     started, left = time.perf_counter(), _Left(job.pixels, on_pixels)
     try:
         outcome = _done_meanwhile(job) or disks.refuse(job)
+        if not outcome:
+            _refuse_changed(job)
         if outcome:
             writers.end(job, outcome)
         elif job.header.frames > 1:
@@ -156,6 +158,16 @@ def _done_meanwhile(job: Job) -> Outcome | None:
     if job.existing == "skip" and not job.to_stdout and os.path.lexists(job.target):
         return Outcome(job.source, job.target, skipped=True)
     return None
+
+
+def _refuse_changed(job: Job) -> None:
+    """See that a file still holds what was planned for: else frames were lost, or another size told than is written.
+
+    Raises:
+        SrganError: It does not.
+    """
+    if job.content is None and read_header(job.source, None, job.most_pixels).sizes != job.header.sizes:
+        raise SrganError(f"{job.source}: has changed since it was looked at", "do it once more")
 
 
 class _Left:
