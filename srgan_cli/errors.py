@@ -16,6 +16,8 @@ class SrganError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:  # seen in notebooks, too
+            self.add_note(f"hint: {hint}")
 
 
 class OutOfMemoryError(SrganError):

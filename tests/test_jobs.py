@@ -422,8 +422,9 @@ def test_two_inputs_for_one_output_are_a_usage_error(twins: list[str], options: 
 
 def test_two_ways_to_one_file_are_not_blamed_on_capitals(folder: Path) -> None:
     Path("link").symlink_to(folder)
-    with pytest.raises(UsageError, match=r"would both be written to link/b_x4\.png and in/b_x4\.png, one file$"):
+    with pytest.raises(UsageError, match="would both be written") as error:
         plan("in/b.png", "link/b.png")
+    assert error.value.message.endswith(" to link/b_x4.png and in/b_x4.png, one file")
 
 
 @pytest.mark.parametrize("recursive", [False, True])

@@ -1,6 +1,7 @@
 """Pixels -> pixels with the weights that ship."""
 
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 from multiprocessing import get_context
@@ -570,8 +571,9 @@ def test_the_api_says_what_makes_no_sense(photo: np.ndarray, options: dict[str, 
 
 
 def test_the_api_takes_no_names() -> None:
-    with pytest.raises(SrganError, match="is not a picture"):
+    with pytest.raises(SrganError, match="is not a picture") as caught:
         srgan_cli.upscale("photo.jpg")  # type: ignore[type-var]
+    assert traceback.format_exception(caught.value)[-1] == "hint: open it by PIL.Image.open\n"
 
 
 def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:

@@ -218,7 +218,9 @@ def _is_done(target: Path, protected: set[tuple[object, str]], existing: Existin
         SrganError: It must not be written.
     """
     if _key(target) in protected:
-        raise SrganError(f"{target}: is itself an input and is not overwritten", "add --suffix, or another folder -o")
+        raise SrganError(
+            f"{target}: is itself an input and is not overwritten", "add --skip-existing, --suffix, or another -o"
+        )
     try:
         target.lstat()  # a link may lead to a disk that is not there now
     except FileNotFoundError:
