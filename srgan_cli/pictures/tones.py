@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from srgan_cli.pictures.neighbours import blocks, nearest
+from srgan_cli.pictures.neighbours import blocks, in_any_channel, median, nearest
 
 RARE = 1e-3  # of the pixels, at either end, that may be hot or dead
 WORTH = 3  # bits; where less is spared, a picture is enlarged just as in 8 bits
@@ -37,7 +37,7 @@ class Tones:
         """The pixels with the nearest other ones in place of those that lie beyond an end, which would have rims."""
         if pixels.dtype != np.uint16:
             return pixels
-        beyond = np.any((pixels < self.low) | (pixels > self.high), axis=-1)
+        beyond = in_any_channel((pixels < self.low) | (pixels > self.high))[..., 0]
         return nearest(pixels, beyond) if beyond.any() else pixels
 
     def put_back(self, sr: np.ndarray, lr: np.ndarray, shown: np.ndarray) -> None:
@@ -48,7 +48,9 @@ class Tones:
             lr: (H, W, C).
             shown: Likewise, from `cut`.
         """
-        places = rows, columns = np.nonzero((lr != shown).any(axis=-1))
+        if shown is lr:
+            return
+        places = rows, columns = np.nonzero(in_any_channel(lr != shown)[..., 0])
         lacking = lr[places].astype(int) - shown[places]
         index = rows, slice(None), columns
         becomes = blocks(sr, lr)
@@ -72,9 +74,7 @@ def tones_of(pixels: np.ndarray) -> Tones:
     usual = _code(below, RARE * pixels.size), _code(below, (1 - RARE) * pixels.size)
     if _fitted(tones, *usual) == tones:
         return tones
-    from scipy import ndimage
-
-    without_points = ndimage.median_filter(pixels, (3, 3, 1))
+    without_points = median(pixels)
     least, most = int(without_points.min()), int(without_points.max())
     near = pixels[(pixels >= 2 * least - most) & (pixels <= 2 * most - least)]
     return _fitted(tones, int(near.min()), int(near.max()))
