@@ -89,10 +89,18 @@ def to_16_bits(picture: Picture) -> Picture:
 def to_tensor(pixels: np.ndarray, tones: Tones = WHOLE) -> np.ndarray:
     """uint8 or uint16 pixels -> float32, same shape: [-1, 1] is from one end of the tones to the other."""
     low, high = tones.ends(pixels.dtype)
-    return (pixels - np.float32(low)) / np.float32((high - low) / 2) - np.float32(1)
+    tensor = pixels - np.float32(low)
+    tensor /= np.float32((high - low) / 2)
+    tensor -= np.float32(1)
+    return tensor
 
 
 def to_pixels(tensor: np.ndarray, dtype: DTypeLike = np.uint8, tones: Tones = WHOLE) -> np.ndarray:
     """Float -> uint8 or uint16 pixels, same shape: [-1, 1], clipped, becomes the tones, rounded."""
     low, high = tones.ends(np.dtype(dtype))
-    return np.rint((np.clip(tensor.astype(np.float32), -1, 1) + 1) * ((high - low) / 2) + low).astype(dtype)
+    values = tensor.astype(np.float32)
+    np.clip(values, -1, 1, out=values)
+    values += 1
+    values *= (high - low) / 2
+    values += low
+    return np.rint(values, out=values).astype(dtype)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -52,17 +53,13 @@ class Enlarger:
     def enlarge(self, pixels: np.ndarray, tones: Tones, on_pixels: Callable[[int], None]) -> np.ndarray:
         """(H, W, 1 or 3) -> (4 H, 4 W, 1 or 3), by windows, made smaller for as long as memory does not suffice.
 
-        RGB without a colour is enlarged as grey, and stays without one.
-
         Raises:
             SrganError: It does not even for a single patch.
         """
         height, width, channels = pixels.shape
-        if (pixels.min(axis=(0, 1)) == pixels.max(axis=(0, 1))).all():  # one colour, down to a single pixel
+        if (pixels[0] == pixels[0, 0]).all() and (pixels == pixels[0]).all():  # one colour, down to a single pixel
             on_pixels(height * width)
             return np.tile(pixels[:1, :1], (SCALE * height, SCALE * width, 1))
-        if channels > 1 and (pixels == pixels[..., :1]).all():
-            return self.enlarge(pixels[..., :1], tones, on_pixels).repeat(channels, axis=-1)
         done: list[int] = []
 
         def note(count: int) -> None:
@@ -71,7 +68,8 @@ class Enlarger:
 
         plan = tiling.plan(height, width, self.tile, self.halo, self._affordable(pixels.nbytes))
         try:
-            return tiling.run_tiled(partial(self._enlarge_windows, tones=tones), pixels, plan, SCALE, note)
+            finish = partial(_to_pixels, channels=channels, dtype=pixels.dtype, tones=tones)
+            return tiling.run_tiled(partial(self._run_windows, tones=tones), pixels, plan, SCALE, note, finish)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -90,11 +88,15 @@ class Enlarger:
         room = free - 2 * SCALE**2 * lr_bytes  # SR, and its encoder's copy
         return max(1, min(self._window_budget, room // 2 // self._bytes_per_pixel))
 
-    def _enlarge_windows(self, windows: np.ndarray, tones: Tones) -> np.ndarray:
-        """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 1 or 3) pixels."""
+    def _run_windows(self, windows: np.ndarray, tones: Tones) -> np.ndarray:
+        """(B, h, w, 1 or 3) pixels -> (B, 4 h, 4 w, 3) float32."""
         lr = to_tensor(windows, tones)
-        channels = lr.shape[-1]
-        sr = self.run_network(np.repeat(lr, 3 // channels, axis=-1))
-        if channels == 1:
-            sr = sr.mean(axis=-1, keepdims=True)
-        return to_pixels(sr, windows.dtype, tones)
+        return self.run_network(np.repeat(lr, 3 // lr.shape[-1], axis=-1))
+
+
+def _to_pixels(sr: np.ndarray, channels: int, dtype: np.dtype[Any], tones: Tones) -> np.ndarray:
+    """(H, W, 3) float32 -> (H, W, 1 or 3) pixels."""
+    if channels == 1:
+        red, green, blue = np.moveaxis(sr, -1, 0)
+        sr = ((red + green + blue) / np.float32(3))[..., None]  # as `mean`, which is slow along so short an axis
+    return to_pixels(sr, dtype, tones)

@@ -121,16 +121,19 @@ def run_tiled(
     tiling: Tiling,
     scale: int,
     on_pixels: Callable[[int], None] = lambda _: None,
+    finish: Callable[[np.ndarray], np.ndarray] = lambda core: core,
 ) -> np.ndarray:
     """Enlarge a picture window by window.
 
     Args:
-        network: (B, h, w, C) part of the picture -> (B, scale h, scale w, C), both in the picture's own dtype. It is
-            always given the same shape: a last, smaller batch is filled up by repeating its last window.
+        network: (B, h, w, C) parts of the picture -> (B, scale h, scale w, any). It is always given the same shape: a
+            last, smaller batch is filled up by repeating its last window.
         picture: (H, W, C).
         tiling: From `plan` for this height and width.
         scale: SR pixels per LR pixel.
         on_pixels: Told how many LR pixels of the picture each call finished.
+        finish: What is kept of one window's output -> (any, any, C), in the picture's dtype. Halos, which may be most
+            of an output, are spared it.
 
     Returns:
         (scale H, scale W, C).
@@ -142,6 +145,6 @@ def run_tiled(
         padded = windows + windows[-1:] * (tiling.batch - len(windows))
         outputs = network(np.stack([picture[rows.read, columns.read] for rows, columns in padded]))
         for (rows, columns), output in zip(windows, outputs, strict=False):
-            sr[rows.place(scale), columns.place(scale)] = output[rows.keep(scale), columns.keep(scale)]
+            sr[rows.place(scale), columns.place(scale)] = finish(output[rows.keep(scale), columns.keep(scale)])
         on_pixels(sum((r.core_stop - r.core_start) * (c.core_stop - c.core_start) for r, c in windows))
     return sr

@@ -15,6 +15,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.model import load_generator
 from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.pictures.alpha import bleed
+from srgan_cli.pictures.neighbours import is_grey
 from srgan_cli.pictures.picture import Picture, map_planes, to_16_bits
 from srgan_cli.pictures.tones import WHOLE, Tones, tones_of
 from srgan_cli.released import find_weights
@@ -144,9 +145,12 @@ class Upscaler:
         """The picture, four times as large."""
         picture = _wrapped(picture, self._edge)
         shown = tones.cut(picture.colour)
-        colour = self.colour.enlarge(shown, tones, on_pixels)
-        keep_areas(colour, shown, tones, self.colour.repairs)
-        keep_neutral(colour, shown)
+        seen = shown[..., :1] if is_grey(shown).all() else shown  # a third of the work, and no colour comes up
+        colour = self.colour.enlarge(seen, tones, on_pixels)
+        keep_areas(colour, seen, tones, self.colour.repairs)
+        keep_neutral(colour, seen)
+        if seen.shape != shown.shape:
+            colour = colour.repeat(shown.shape[-1], axis=-1)
         tones.put_back(colour, picture.colour, shown)
         sr = replace(picture, colour=colour)
         if picture.alpha is not None:
