@@ -42,7 +42,7 @@ def run_jobs(
 
     Args:
         upscale: Enlarges one picture, and tells how many pixels were finished.
-        jobs: From `jobs.plan_jobs`.
+        jobs: From `planning.plan_jobs`.
         on_pixels: Told how many of the jobs' `pixels` were finished, several times a picture.
         stop: Asked each time whether to stop.
 

@@ -71,18 +71,14 @@ def train(options: TrainOptions, run: RunFolder, listener: Listener) -> bool:
 def _is_over(options: TrainOptions, run: RunFolder) -> bool:
     """Whether all steps are done and their end is validated: even if the pictures are gone, nothing is missing."""
     *_, last = (stage for stage in STAGES if options.steps_of(stage))
-    newest = next(iter(run.backups()), None)
-    done = newest and (newest.stage, newest.step) == (last, options.steps_of(last))
-    return bool(done) and options.steps_of(last) in run.validated_steps(last)
+    end, done = options.steps_of(last), list(run.steps_done(options).items())
+    return done[-1:] == [(last, end)] and end in run.validated_steps(last)
 
 
 def _has_work(session: Session, stage: Stage) -> bool:
-    """Whether a stage is in the plan and not yet over."""
-    newest = next(iter(session.run.backups()), None)
-    if newest and newest.stage == stage:
-        return True
-    over = newest is not None and STAGES.index(newest.stage) > STAGES.index(stage)
-    return not over and session.options.steps_of(stage) > 0
+    """Whether a stage is in the plan and not yet over; that of the newest backup has yet to be brought to its end."""
+    done = list(session.run.steps_done(session.options))
+    return done[-1:] == [stage] or (stage not in done and session.options.steps_of(stage) > 0)
 
 
 class _StageRun:
