@@ -14,7 +14,7 @@ import numpy as np
 from srgan_cli import layers
 from srgan_cli.device import computing_in
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.options import DataOptions
+from srgan_cli.options import TrainOptions
 from srgan_cli.training.batches import Batches
 from srgan_cli.training.data import Pictures
 from srgan_cli.upscaling.fusion import FusedGenerator
@@ -34,7 +34,7 @@ def mixed(generator: Generator, dtype: str) -> Generator:
 def main() -> None:
     """Print a line for each share and form."""
     generator = load_generator(Path(sys.argv[1]))
-    options = DataOptions(sys.argv[2], sampling="crop", hr_size=192, batch_size=4)
+    options = TrainOptions(sys.argv[2], sampling="crop", hr_size=192, batch_size=4)
     batches = Batches(Pictures(options.data, 2**30), options, as_floats=True)
     lr = np.concatenate([batches[index][0] for index in range(3)])
     exact = generator.predict(lr, batch_size=4, verbose=0)

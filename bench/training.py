@@ -72,11 +72,11 @@ def ours(weights: str | None) -> Callable[[], None]:
 
 def batches(as_floats: bool) -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
     """The pictures, resized, as `STEPS` batches."""
-    from srgan_cli.options import DataOptions
+    from srgan_cli.options import TrainOptions
     from srgan_cli.training.batches import BatchDataset, Batches, Prefetcher
     from srgan_cli.training.data import Pictures
 
-    options = DataOptions(str(PICTURES), sampling="resize", hr_size=HR_SIZE, batch_size=BATCH)
+    options = TrainOptions(str(PICTURES), sampling="resize", hr_size=HR_SIZE, batch_size=BATCH)
     made = Batches(Pictures(options.data, 2**30), options, as_floats)
     return BatchDataset(Prefetcher(made, options.workers, STEPS), 0, STEPS)
 

@@ -53,8 +53,8 @@ def option(default: Any, about: str, least: float | None = None, short: str | No
 
 
 @dataclass(frozen=True)
-class DataOptions:
-    """Which pictures become which batches; each field's sentence is beside it."""
+class TrainOptions:
+    """How to train; each field's sentence is beside it. The defaults are those of the reference implementation."""
 
     data: str = option("", "A folder of any depth, a glob, or a .zip of pictures, which is read in place.", short="-d")
     sampling: Sampling | None = option(None, "Resize whole pictures, or take random crops; else what suits their size.")
@@ -64,12 +64,6 @@ class DataOptions:
     seed: int = option(0, "What all randomness is derived from.", 0)
     cache: float = option(4.0, "Gigabytes of memory for decoded pictures.", 0)
     workers: int = option(2, "Threads that prepare batches while the network computes.", 1)
-
-
-@dataclass(frozen=True)
-class TrainOptions(DataOptions):
-    """How to train. The defaults are those of the reference implementation."""
-
     pretrain_steps: int = option(0, "Steps of the first stage, on pixels.", 0)
     pixel_loss: Literal["mse", "l1"] = option("mse", "The loss of the first stage.")
     discriminator_steps: int = option(

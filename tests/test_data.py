@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.options import DataOptions
+from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import Picture
 from srgan_cli.training.batches import Batch, BatchDataset, Batches, Prefetcher
 from srgan_cli.training.data import Pictures, settle_sampling
@@ -35,11 +35,11 @@ def folder(tmp_path: Path, photo: np.ndarray) -> Path:
     return place
 
 
-def options(place: Path | str, **changes: object) -> DataOptions:
-    return DataOptions(**{"data": str(place), "sampling": "crop", "hr_size": 32, "batch_size": 3, **changes})  # type: ignore[arg-type]
+def options(place: Path | str, **changes: object) -> TrainOptions:
+    return TrainOptions(**{"data": str(place), "sampling": "crop", "hr_size": 32, "batch_size": 3, **changes})  # type: ignore[arg-type]
 
 
-def batches(choice: DataOptions) -> Batches:
+def batches(choice: TrainOptions) -> Batches:
     return Batches(Pictures(choice.data, cache_bytes=10**6), choice)
 
 

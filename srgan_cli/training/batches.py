@@ -10,7 +10,7 @@ import numpy as np
 
 from srgan_cli.degradation import degrade
 from srgan_cli.errors import SrganError
-from srgan_cli.options import DataOptions
+from srgan_cli.options import TrainOptions
 from srgan_cli.pictures import images
 from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.training.data import Pictures
@@ -31,7 +31,7 @@ class Batches:
         as_floats: Give float32 in [-1, 1], as networks take them, instead of uint8.
     """
 
-    def __init__(self, pictures: Pictures, options: DataOptions, as_floats: bool = False) -> None:
+    def __init__(self, pictures: Pictures, options: TrainOptions, as_floats: bool = False) -> None:
         self._pictures, self._options, self._as_floats = pictures, options, as_floats
 
     def __getitem__(self, step: int) -> Batch:

@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
-from srgan_cli.options import DataOptions, Sampling
+from srgan_cli.options import Sampling, TrainOptions
 from srgan_cli.pictures import formats, images
 from srgan_cli.pictures.alpha import bleed
 from srgan_cli.pictures.picture import Picture, as_rgb8
@@ -160,7 +160,7 @@ def _pictures_among(names: Iterable[str]) -> list[str]:
     return sorted(n for n, p in paths if p.suffix.lower() in formats.SUFFIXES and not p.name.startswith("."))
 
 
-def settle_sampling(options: DataOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
+def settle_sampling(options: TrainOptions, pictures: Pictures, say: Callable[[str], None]) -> Sampling:
     """That of the options, else `crop` if most pictures are clearly larger than a square; `say` is told which."""
     size = options.hr_size
     sampling = options.sampling or ("crop" if pictures.usual_side >= 1.5 * size else "resize")
