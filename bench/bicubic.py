@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from srgan_cli import SCALE
-from srgan_cli.degradation import bicubic
+from srgan_cli.degradation import bicubic, resize
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.pictures import images
 from srgan_cli.pictures.picture import as_rgb8
@@ -23,7 +23,7 @@ Variant = Callable[[np.ndarray, np.ndarray], float]  # HR and LR, (H, W, 1 or 3)
 
 def enlarged(lr: np.ndarray, hr: np.ndarray) -> np.ndarray:
     """LR at the size of HR, RGB."""
-    return images.resize(as_rgb8(lr), *hr.shape[:2])
+    return resize(as_rgb8(lr), *hr.shape[:2])
 
 
 def enlarged_luma(lr: np.ndarray, hr: np.ndarray) -> np.ndarray:

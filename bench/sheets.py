@@ -16,7 +16,8 @@ from PIL import Image
 
 import srgan_cli
 from srgan_cli import SCALE
-from srgan_cli.pictures.images import read_picture, resize
+from srgan_cli.degradation import resize
+from srgan_cli.pictures.images import read_picture
 from srgan_cli.pictures.picture import as_rgb8
 
 SIDE, GAP = 96, 8  # of what is shown in LR pixels; between two cells in SR pixels

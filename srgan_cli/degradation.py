@@ -9,7 +9,6 @@ from scipy import signal, special
 
 from srgan_cli import SCALE
 from srgan_cli.options import Degradation
-from srgan_cli.pictures.images import resize
 
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 FORMS, FORM_SHARES = ("gaussian", "generalised", "plateau"), (0.7, 0.15, 0.15)  # of blur kernels, as Real-ESRGAN
@@ -39,6 +38,13 @@ def bicubic(hr: np.ndarray) -> np.ndarray:
         ValueError: A side is not a multiple of 4.
     """
     return resize(hr, *_lr_sides(hr))
+
+
+def resize(
+    pixels: np.ndarray, height: int, width: int, resample: Image.Resampling = Image.Resampling.BICUBIC
+) -> np.ndarray:
+    """(H, W, 3) uint8 -> (height, width, 3) uint8 by Pillow, which reduces with antialiasing as MATLAB does."""
+    return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
 
 
 def photo(hr: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,6 @@ from srgan_cli.degradation import (
     ring,
     sinc_kernel,
 )
-from srgan_cli.pictures import images
 
 
 def test_bicubic_is_antialiased(photo: np.ndarray) -> None:
@@ -201,11 +200,12 @@ def test_jpeg_has_any_quality_from_30_to_95(photo: np.ndarray, monkeypatch: pyte
 
 def test_a_photo_may_be_reduced_by_any_filter(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     last: list[Image.Resampling] = []
+    resize = degradation.resize
 
     def noted(picture: np.ndarray, height: int, width: int, resample: Image.Resampling) -> np.ndarray:
         if (height, width) == (4, 4):
             last.append(resample)
-        return images.resize(picture, height, width, resample)
+        return resize(picture, height, width, resample)
 
     monkeypatch.setattr(degradation, "resize", noted)
     for seed in range(60):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from srgan_cli.degradation import resize
 from srgan_cli.errors import SrganError
 from srgan_cli.evaluation.lpips import Lpips
 from srgan_cli.pictures import images
@@ -28,7 +29,7 @@ def test_the_authors_example_pictures_have_their_values(lpips: Lpips, shared: Pa
 
 
 def test_the_more_it_is_blurred_the_further_away_it_is(lpips: Lpips, photo: np.ndarray) -> None:
-    blurred = [images.resize(images.resize(photo, 128 // n, 192 // n), 128, 192) for n in (1, 2, 4, 8)]
+    blurred = [resize(resize(photo, 128 // n, 192 // n), 128, 192) for n in (1, 2, 4, 8)]
     distances = [lpips(photo, picture) for picture in blurred]
     assert distances[0] == 0
     assert distances == sorted(distances)
@@ -38,7 +39,7 @@ def test_the_more_it_is_blurred_the_further_away_it_is(lpips: Lpips, photo: np.n
 def test_it_gives_what_it_gave_when_it_agreed_with_the_authors(lpips: Lpips, photo: np.ndarray) -> None:
     """For checkouts without the pictures of the test above."""
     reddish = (photo * np.array([1, 0.8, 0.6])).astype(np.uint8)
-    blurred = images.resize(images.resize(photo, 32, 48), 128, 192)
+    blurred = resize(resize(photo, 32, 48), 128, 192)
     assert [lpips(photo, other) for other in (reddish, blurred)] == pytest.approx([0.0867, 0.5524], abs=1e-3)
 
 

@@ -10,14 +10,14 @@ from typing import Literal
 import numpy as np
 
 from srgan_cli import SCALE
-from srgan_cli.degradation import bicubic
+from srgan_cli.degradation import bicubic, resize
 from srgan_cli.device import is_out_of_memory
 from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
 from srgan_cli.evaluation.lpips import LEAST_SIDE, Lpips
 from srgan_cli.evaluation.pairs import Pair, match_names
 from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim
-from srgan_cli.pictures import images
 from srgan_cli.pictures.alpha import flatten
+from srgan_cli.pictures.images import read_picture
 from srgan_cli.pictures.picture import Picture, as_rgb8
 from srgan_cli.released import released
 from srgan_cli.training.runs import is_run
@@ -173,7 +173,7 @@ def _read_ahead(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Callable[[], tupl
 
 def _read_visible(path: Path) -> Picture:
     """A picture as it looks on white, since nobody sees what colours lie under transparency."""
-    return flatten(images.read_picture(path), (255, 255, 255))
+    return flatten(read_picture(path), (255, 255, 255))
 
 
 def _read(pair: Pair) -> tuple[np.ndarray, Picture]:
@@ -205,7 +205,7 @@ def _compare(
             _how_to_measure(min(hr.shape[:2]), protocol),
         )
     lr8 = as_rgb8(lr.colour)
-    sr = {BICUBIC: images.resize(lr8, *hr.shape[:2])}
+    sr = {BICUBIC: resize(lr8, *hr.shape[:2])}
     for name, model in models.items():
         with said_of(f"{pair.hr} by {name}"):
             sr[name] = as_rgb8(model(pair, lr).colour)

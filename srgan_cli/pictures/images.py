@@ -21,13 +21,6 @@ from srgan_cli.pictures.picture import Picture, from_array, map_planes, to_8_bit
 SIDEWAYS = 5  # EXIF's orientations from this to 8 have rows and columns exchanged
 
 
-def resize(
-    pixels: np.ndarray, height: int, width: int, resample: Image.Resampling = Image.Resampling.BICUBIC
-) -> np.ndarray:
-    """(H, W, 3) uint8 -> (height, width, 3) uint8 by Pillow, which reduces with antialiasing as MATLAB does."""
-    return np.asarray(Image.fromarray(pixels).resize((width, height), resample))
-
-
 def header_of(image: ImageFile.ImageFile) -> Header:
     """Size and kind of an opened picture, at its present frame or page, without decoding it."""
     deep = image.mode in modes.SIXTEEN_BITS or sixteen.is_deep(image)

@@ -8,10 +8,9 @@ from threading import Lock
 import keras
 import numpy as np
 
-from srgan_cli.degradation import degrade
+from srgan_cli.degradation import degrade, resize
 from srgan_cli.errors import SrganError
 from srgan_cli.options import TrainOptions
-from srgan_cli.pictures import images
 from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.training.data import Pictures
 
@@ -58,7 +57,7 @@ class Batches:
         index = _order(len(self._pictures), options.seed, turn)[place]
         if options.sampling == "resize":
             picture = self._pictures.load(int(index), smallest_side=1)
-            return _flip(images.resize(picture, options.hr_size, options.hr_size), rng)
+            return _flip(resize(picture, options.hr_size, options.hr_size), rng)
         picture = self._pictures.load(int(index), smallest_side=options.hr_size)
         square = _flip(_crop(picture, options.hr_size, rng), rng)
         # Copied here, since Pillow's own copy of such a view holds up all other threads.
