@@ -11,6 +11,8 @@ import keras
 
 from srgan_cli.errors import UsageError
 
+AS_THE_GUIDE_SAYS = "set it as TensorFlow's guide says, or unset it"
+
 
 @dataclass(frozen=True)
 class Replicas:
@@ -106,7 +108,7 @@ def _machines() -> list[str]:
     """The addresses of the machines that `TF_CONFIG` names; none if it is not set."""
     cluster = _tf_config().get("cluster", {})
     if not isinstance(cluster, dict) or not all(isinstance(machines, list) for machines in cluster.values()):
-        raise UsageError(f"TF_CONFIG's cluster is {cluster!r}", "set it as TensorFlow's guide says, or unset it")
+        raise UsageError(f"TF_CONFIG's cluster is {cluster!r}", AS_THE_GUIDE_SAYS)
     return [address for kind in ("chief", "worker") for address in cluster.get(kind, [])]
 
 
@@ -114,9 +116,7 @@ def _tf_config() -> dict[str, Any]:
     try:
         return dict(json.loads(os.environ.get("TF_CONFIG") or "{}"))
     except (ValueError, TypeError) as error:
-        raise UsageError(
-            f"TF_CONFIG is not JSON ({error})", "set it as TensorFlow's guide says, or unset it"
-        ) from error
+        raise UsageError(f"TF_CONFIG is not JSON ({error})", AS_THE_GUIDE_SAYS) from error
 
 
 def is_chief() -> bool:
@@ -128,6 +128,4 @@ def is_chief() -> bool:
         task = config["task"]
         return bool(task["type"] == "chief" or ("chief" not in config["cluster"] and task["index"] == 0))
     except (KeyError, TypeError) as error:
-        raise UsageError(
-            f"TF_CONFIG does not say {error} of its task or cluster", "set it as TensorFlow's guide says, or unset it"
-        ) from error
+        raise UsageError(f"TF_CONFIG does not say {error} of its task or cluster", AS_THE_GUIDE_SAYS) from error
