@@ -34,6 +34,11 @@ def released() -> dict[str, Path]:
     return {file.stem: file for file in _folder().glob("*.keras")}
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a training run."""
+    return (path / "config.json").exists() and ((path / "backup").is_dir() or (path / "log.csv").exists())
+
+
 def find_lpips() -> Path | None:
     """The file of LPIPS weights that ships with the program; None if it was left out of this installation."""
     return next(_folder().glob("lpips_squeeze_*.npz"), None)

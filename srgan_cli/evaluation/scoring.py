@@ -19,8 +19,7 @@ from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift
 from srgan_cli.pictures.alpha import flatten
 from srgan_cli.pictures.images import read_picture
 from srgan_cli.pictures.picture import Picture, as_rgb8
-from srgan_cli.released import released
-from srgan_cli.training.runs import is_run
+from srgan_cli.released import is_run, released
 from srgan_cli.upscaling.upscaler import Options, Upscaler
 
 BICUBIC = "bicubic"

@@ -16,6 +16,7 @@ from typing import cast
 from srgan_cli.errors import SrganError, reason
 from srgan_cli.files import append, check_folder, quoted, remove_stale, replacing
 from srgan_cli.options import STAGES, Stage, TrainOptions
+from srgan_cli.released import is_run
 
 try:
     import fcntl
@@ -51,11 +52,6 @@ class Backup:
     stage: Stage
     step: int
     path: Path
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder is that of a training run."""
-    return (path / "config.json").exists() and ((path / "backup").is_dir() or (path / "log.csv").exists())
 
 
 def holds_sheets(folder: Path) -> bool:
