@@ -3,7 +3,7 @@
 - `planning`: which file becomes which, settled before anything is computed
 - `sources`: files, folders, patterns, lists, stdin -> pictures
 - `naming`: where each result goes
-- `results`: which inputs are results of earlier jobs
+- `earlier`: which inputs are results of earlier jobs
 - `batch`: jobs, one after the other
 - `writing`: results, written while others are computed
 - `outcomes`: what came of a picture

@@ -10,9 +10,9 @@ from typing import Literal
 
 from srgan_cli.errors import SrganError, UsageError, reason, said
 from srgan_cli.files import STDOUT, check_file, check_folder
+from srgan_cli.jobs.earlier import Work, without_results
 from srgan_cli.jobs.naming import AS_IT_IS, Destination, Targets, name_targets
 from srgan_cli.jobs.outcomes import Outcome
-from srgan_cli.jobs.results import Work, without_results
 from srgan_cli.jobs.sources import Search, Source, identity
 from srgan_cli.pictures import formats, frames
 from srgan_cli.pictures.finish import Finish
