@@ -288,22 +288,10 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in in_process("upscale", tmp_path / "missing.png", "--debug")[2]
 
 
-def test_two_inputs_for_one_output_is_a_usage_error(small: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other" / small.name
-    other.parent.mkdir()
-    other.write_bytes(small.read_bytes())
-    assert in_process("upscale", small, other, "-o", tmp_path / "out")[0] == 2
-
-
-def test_train_asks_for_pictures() -> None:
-    code, stdout, stderr = in_process("train")
-    assert (code, stdout) == (2, "")
-    assert "error: there are no pictures to train on" in stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        ([], 2, "there are no pictures to train on"),
         (["--data", "nowhere"], 1, "nowhere: there is no such folder or .zip"),
         (["--data", "empty"], 1, "empty: no pictures found"),
         (["--data", "x" * 300], 1, "xxx: File name too long"),

@@ -301,21 +301,6 @@ def test_the_stated_limits_are_those_of_the_encoders(name: str) -> None:
         Image.new("L", (kind.longest_side + 1, 1)).save(io.BytesIO(), name)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "p.png").write_bytes(b"old")
-
-    def fail(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(SrganError, match="No space left"):
-        images.write_picture(Picture(photo), tmp_path / "p.png")
-    assert (tmp_path / "p.png").read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["p.png"]
-
-
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 2), (3, 4, 3), (3, 4, 4)])
 def test_arrays_go_in_and_out(shape: tuple[int, ...]) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)

@@ -660,9 +660,14 @@ def test_parts_of_the_loss_count_as_asked_for(options: TrainOptions) -> None:
     assert loss(4, 0, 0, checkered) - nothing == pytest.approx(4 * np.log(2), rel=0.1)  # it has learned nothing
 
 
+def validation_of(options: TrainOptions) -> Validation:
+    """That of a run of a small generator on crops."""
+    pictures = Pictures(options.data, 10**6)
+    return Validation(replace(options, sampling="crop"), pictures, Generator(GeneratorConfig(8, 1)))
+
+
 def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
-    options = replace(options, sampling="crop", validate_every=4)
-    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation = validation_of(options)
     lr, sr, hr = np.split(validation.sheet(np.ones_like(validation.hr)), 3, axis=1)
     assert (sr == 255).all()
     np.testing.assert_array_equal(hr, np.concatenate(list(to_pixels(validation.hr, np.dtype(np.uint8)))))
@@ -671,14 +676,12 @@ def test_a_sheet_shows_lr_sr_hr(options: TrainOptions) -> None:
 
 def test_squares_to_validate_with_are_not_those_of_the_first_batch(options: TrainOptions) -> None:
     options = replace(options, sampling="crop", batch_size=8)
-    pictures = Pictures(options.data, 10**6)
-    validation = Validation(options, pictures, Generator(GeneratorConfig(8, 1)))
-    assert (to_pixels(validation.hr) != Batches(pictures, options)[0][1]).any()
+    _, hr = Batches(Pictures(options.data, 10**6), options)[0]
+    assert (to_pixels(validation_of(options).hr) != hr).any()
 
 
 def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
-    options = replace(options, sampling="crop")
-    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation = validation_of(options)
     sr = np.full_like(validation.hr, 1.0)
     sr[:, 4:-4, 4:-4] = validation.hr[:, 4:-4, 4:-4]
     assert validation.score(sr, pixel_loss(options))["psnr"] == np.inf
@@ -687,8 +690,7 @@ def test_scores_leave_out_the_edges(options: TrainOptions) -> None:
 
 
 def test_scores_are_means_over_the_squares(options: TrainOptions) -> None:
-    options = replace(options, sampling="crop")
-    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation = validation_of(options)
     sr = np.roll(validation.hr, 1, axis=2)
     pairs = [(luma(to_pixels(a)), luma(to_pixels(b))) for a, b in zip(sr, validation.hr, strict=True)]
     expected = {
@@ -700,8 +702,7 @@ def test_scores_are_means_over_the_squares(options: TrainOptions) -> None:
 
 
 def test_a_generator_that_cannot_be_measured_is_no_better(options: TrainOptions, tmp_path: Path) -> None:
-    options, path = replace(options, sampling="crop"), tmp_path / "generator.keras"
-    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation, path = validation_of(options), tmp_path / "generator.keras"
     Generator(GeneratorConfig(8, 1)).save(path)
     assert validation.measure(path, pixel_loss(options)) < np.inf
     Generator(GeneratorConfig(4, 1)).save(path)
@@ -716,8 +717,7 @@ def test_pictures_to_validate_with_are_for_nothing_else(options: TrainOptions, t
         for number in range(count):
             Image.new("L", (32, 32), level).save(tmp_path / name / f"{number}.png")
     data, held_out = str(tmp_path / "train"), str(tmp_path / "validate")
-    options = replace(options, data=data, validation=held_out, sampling="crop")
-    validation = Validation(options, Pictures(data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation = validation_of(replace(options, data=data, validation=held_out))
     assert validation.hr.shape == (3, 32, 32, 3)  # each once
     assert (validation.hr == 1).all()
     assert all((lr == -1).all() for lr in validation._statistics_of)
@@ -739,8 +739,7 @@ def test_what_is_released_has_statistics_of_its_own_where_those_are_trained(
 def test_what_is_released_has_the_statistics_of_many_squares(
     options: TrainOptions, batch_size: int, squares: int
 ) -> None:
-    options = replace(options, sampling="crop", batch_size=batch_size)
-    validation = Validation(options, Pictures(options.data, 10**6), Generator(GeneratorConfig(8, 1)))
+    validation = validation_of(replace(options, batch_size=batch_size))
     assert sum(map(len, validation._statistics_of)) == squares
 
 

@@ -568,12 +568,7 @@ def test_the_api_says_what_makes_no_sense(photo: np.ndarray, options: dict[str, 
         srgan_cli.upscale(photo[:8, :8], **options)
     assert caught.value.message == message
     assert caught.value.hint
-
-
-def test_the_api_takes_no_names() -> None:
-    with pytest.raises(SrganError, match="is not a picture") as caught:
-        srgan_cli.upscale("photo.jpg")  # type: ignore[type-var]
-    assert traceback.format_exception(caught.value)[-1] == "hint: open it by PIL.Image.open\n"
+    assert traceback.format_exception(caught.value)[-1] == f"hint: {caught.value.hint}\n"
 
 
 def test_strength_takes_a_share_of_each_picture(small_generator: Generator, tmp_path: Path, photo: np.ndarray) -> None:
