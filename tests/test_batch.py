@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import enlarge
 from PIL import Image
 
 from srgan_cli import files
@@ -30,12 +31,6 @@ from srgan_cli.jobs.planning import Existing, Limits, Plan, plan_jobs
 from srgan_cli.pictures.frames import read_frames, read_header
 from srgan_cli.pictures.picture import Picture
 from srgan_cli.terminal.account import Account
-
-
-def enlarge(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
-    """Every pixel four times four times."""
-    on_pixels(picture.colour.shape[0] * picture.colour.shape[1])
-    return Picture(np.kron(picture.colour, np.ones((4, 4, 1), np.uint8)).astype(np.uint8))
 
 
 @pytest.fixture

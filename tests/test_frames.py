@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from conftest import upscaler_of
+from conftest import enlarge, larger, upscaler_of
 from PIL import ExifTags, GifImagePlugin, Image, ImageDraw, PngImagePlugin
 
 from srgan_cli.errors import SrganError
@@ -33,17 +33,6 @@ from srgan_cli.upscaling.fusion import FusedGenerator
 SIDE = 12
 CLEAR = (0, 0, 0, 0)
 ANIMATED = [".gif", ".png", ".webp", ".avif"]
-
-
-def larger(pixels: np.ndarray) -> np.ndarray:
-    return pixels.repeat(4, axis=0).repeat(4, axis=1)
-
-
-def enlarge(picture: Picture, on_pixels: Callable[[int], None]) -> Picture:
-    """Every pixel four times four times."""
-    alpha = None if picture.alpha is None else larger(picture.alpha)
-    on_pixels(picture.colour[..., 0].size * (1 if alpha is None else 2))
-    return Picture(larger(picture.colour), alpha, picture.metadata, picture.notes)
 
 
 def run(source: Path, target: str | Path, **destination: object) -> Outcome:

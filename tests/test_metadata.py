@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from conftest import larger
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from srgan_cli.jobs.batch import run_jobs
@@ -110,8 +111,7 @@ def enlarged(source: Path, target: Path, strip: bool = False) -> tuple[str, ...]
     """Enlarge by repetition; what the target cannot hold."""
     picture = images.read_picture(source)
     said = picture.metadata.stripped() if strip else picture.metadata
-    colour = picture.colour.repeat(4, 0).repeat(4, 1)
-    return images.write_picture(Picture(colour, metadata=said), target)
+    return images.write_picture(Picture(larger(picture.colour), metadata=said), target)
 
 
 def exiftool(path: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+from conftest import enlarge
 from PIL import Image
-from test_batch import enlarge
 
 from srgan_cli import files
 from srgan_cli.jobs import writing
