@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from srgan_cli.errors import SrganError, UsageError, reason
+from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError, reason
 from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 if keras.backend.backend() not in BACKENDS:  # by its keras.json
@@ -113,3 +113,18 @@ def networks_errors() -> Iterator[None]:
             raise
         hint = "try --device cpu, or --precision float32"
         raise SrganError(f"the network failed ({reason(error)})", hint) from error
+
+
+@contextmanager
+def weights_errors(path: Path, what: str, hint: str) -> Iterator[None]:
+    """Around the reading of weights: zip, JSON, HDF5, NumPy and Keras each report a damaged file in their own ways.
+
+    Raises:
+        SrganError: The file does not hold the weights of `what`, or memory does not suffice for them.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(path) from error
+        raise SrganError(f"{path}: not the weights of {what} ({reason(error)})", hint) from error

@@ -17,8 +17,8 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
-from srgan_cli.device import computing_in, is_out_of_memory
-from srgan_cli.errors import OutOfMemoryError, SrganError, reason
+from srgan_cli.device import computing_in, weights_errors
+from srgan_cli.errors import SrganError
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.options import Degradation
 
@@ -142,21 +142,15 @@ def load_generator(path: Path) -> Generator:
     Raises:
         SrganError: The file is missing, damaged, or not a generator of this program.
     """
-    try:
+    if not path.exists():
+        raise SrganError(f"{path}: there is no such file", "name released weights, a .keras file or a run")
+    hint = "use a generator.keras written by `srgan train`, or download it again"
+    with weights_errors(path, "a generator, or damaged", hint):
         with zipfile.ZipFile(path) as archive:
             saved = json.loads(archive.read("config.json"))
         with computing_in("float32"):
             generator = Generator.from_config(saved["config"])
         generator.load_weights(path)
-    except FileNotFoundError:
-        raise SrganError(f"{path}: there is no such file", "name released weights, a .keras file or a run") from None
-    except Exception as error:  # zip, JSON, HDF5 and Keras each have their own ways to report a damaged file
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(path) from error
-        raise SrganError(
-            f"{path}: not the weights of a generator, or damaged ({reason(error)})",
-            "use a generator.keras written by `srgan train`, or download it again",
-        ) from error
     return generator
 
 
@@ -166,10 +160,6 @@ def load_discriminator(discriminator: keras.Model, path: Path) -> None:
     Raises:
         SrganError: The file is damaged, or not a discriminator of this program.
     """
-    try:
+    hint = "take it away to start with a new discriminator"
+    with weights_errors(path, "a discriminator, or damaged", hint):
         discriminator.load_weights(path)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(path) from error
-        hint = "take it away to start with a new discriminator"
-        raise SrganError(f"{path}: not the weights of a discriminator, or damaged ({reason(error)})", hint) from error

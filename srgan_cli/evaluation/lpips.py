@@ -12,8 +12,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from srgan_cli.device import choose_device, computing_in, is_out_of_memory, networks_errors
-from srgan_cli.errors import OutOfMemoryError, SrganError, reason
+from srgan_cli.device import choose_device, computing_in, networks_errors, weights_errors
 from srgan_cli.pictures.picture import to_tensor
 
 SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -39,20 +38,13 @@ class Lpips:
         self._device = choose_device(device)
         with keras.device(self._device), computing_in("float32"):
             self._segments = _build_segments()
-        try:
+        with weights_errors(weights, "LPIPS with SqueezeNet", "install srgan again, or add --no-lpips"):
             arrays = np.load(io.BytesIO(weights.read_bytes()), allow_pickle=False)  # it leaves what is damaged open
             for layer in (layer for segment in self._segments for layer in segment.layers):
                 if layer.weights:
                     kernel, bias = (arrays[f"{layer.name}.{part}"].astype("float32") for part in ("weight", "bias"))
                     layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])
             self._heads = [arrays[f"lin{n}.model.1.weight"].reshape(-1) for n in range(1 + len(TAPPED_AFTER))]
-        except Exception as error:  # NumPy has no name for all that can be wrong with a file
-            if is_out_of_memory(error):
-                raise OutOfMemoryError(weights) from error
-            raise SrganError(
-                f"{weights}: not the weights of LPIPS with SqueezeNet ({reason(error)})",
-                "install srgan again, or add --no-lpips",
-            ) from error
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
         """0 for equal pictures, about 1 for unrelated ones.
