@@ -202,16 +202,12 @@ def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
 
 
 def _frames(job: Job) -> Generator[Frame, None, None]:
-    content = _content(job)
-    return read_frames(job.source, None if content is None else io.BytesIO(content), job.most_pixels)
-
-
-def _content(job: Job) -> bytes | None:
-    """What came through stdin, or what the result replaces, which Windows does not allow while it is open."""
+    """The frames of a job's file; of one that the result replaces it is read before, since Windows wants it closed."""
+    content = job.content
     with suppress(OSError):  # there is nothing to replace
-        if job.content is None and job.source.samefile(job.target):
-            return job.source.read_bytes()
-    return job.content
+        if content is None and job.source.samefile(job.target):
+            content = job.source.read_bytes()
+    return read_frames(job.source, None if content is None else io.BytesIO(content), job.most_pixels)
 
 
 def _enlarged(
