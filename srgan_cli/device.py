@@ -1,4 +1,4 @@
-"""Where the network runs, and in which precision."""
+"""Where the network runs, in which precision, and what is said where it cannot be read or run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +32,6 @@ def choose_device(wanted: str) -> str:
             'leave out --device gpu, or install its GPU version (for TensorFlow: pip install "tensorflow[and-cuda]")',
         )
     return accelerators[0].replace("cuda", "gpu")
-
-
-def batches_ahead() -> int:
-    """How many batches Keras's `fit` has fetched beyond the one it starts with: one on JAX with one accelerator."""
-    alone = keras.backend.backend() == "jax" and keras.distribution.distribution() is None
-    return int(alone and not choose_device("auto").startswith("cpu"))
 
 
 def choose_precision(wanted: str, device: str) -> str:

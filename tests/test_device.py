@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from srgan_cli import device
-from srgan_cli.device import batches_ahead, choose_device, choose_precision, is_out_of_memory
+from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -97,17 +97,6 @@ def test_cpus_that_compute_in_bfloat16_do(
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     monkeypatch.setattr(device, "Path", lambda _: SimpleNamespace(read_text=read_text))
     assert choose_precision("auto", "cpu:0") == precision
-
-
-@pytest.mark.parametrize(
-    ("backend", "devices", "ahead"), [("jax", "cuda:0", 1), ("jax", "cpu:0", 0), ("tensorflow", "gpu:0", 0)]
-)
-def test_only_jax_fetches_ahead_and_only_for_an_accelerator(
-    monkeypatch: pytest.MonkeyPatch, backend: str, devices: str, ahead: int
-) -> None:
-    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: [devices])
-    assert batches_ahead() == ahead
 
 
 def test_backends_say_out_of_memory_in_their_ways() -> None:

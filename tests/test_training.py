@@ -361,6 +361,17 @@ def test_a_backup_that_memory_does_not_suffice_for_is_not_passed_over(
     assert (tmp_path / "run" / "log.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("backend", "devices", "ahead"), [("jax", "cuda:0", 1), ("jax", "cpu:0", 0), ("tensorflow", "gpu:0", 0)]
+)
+def test_only_jax_fetches_ahead_and_only_for_an_accelerator(
+    monkeypatch: pytest.MonkeyPatch, backend: str, devices: str, ahead: int
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: [devices])
+    assert fitting.batches_ahead() == ahead
+
+
 @pytest.mark.parametrize("ahead", [0, 1])
 def test_the_wait_for_data_is_measured(monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
     monkeypatch.setattr(fitting, "batches_ahead", lambda: ahead)

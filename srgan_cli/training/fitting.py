@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from srgan_cli.device import batches_ahead
+from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
 from srgan_cli.options import Stage
 from srgan_cli.training.batches import BatchDataset
@@ -28,6 +28,12 @@ def fit(model: keras.Model, dataset: BatchDataset, watch: "Watch") -> dict[str, 
         if dataset.failure:  # raised in a thread, and wrapped by the backend
             raise dataset.failure from error
         raise
+
+
+def batches_ahead() -> int:
+    """How many batches Keras's `fit` has fetched beyond the one it starts with: one on JAX with one accelerator."""
+    alone = keras.backend.backend() == "jax" and keras.distribution.distribution() is None
+    return int(alone and not choose_device("auto").startswith("cpu"))
 
 
 def no_number(stage: Stage, step: int, precision: str) -> SrganError:
