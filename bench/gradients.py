@@ -20,11 +20,11 @@ from keras import ops
 
 from srgan_cli import SCALE
 from srgan_cli.model import build_discriminator, load_discriminator, load_generator
-from srgan_cli.options import TrainOptions
 from srgan_cli.released import find_weights
 from srgan_cli.training.batches import Batches
 from srgan_cli.training.data import Pictures
 from srgan_cli.training.losses import content_loss
+from srgan_cli.training.options import TrainOptions
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from srgan_cli import layers
 from srgan_cli.device import computing_in
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.options import TrainOptions
 from srgan_cli.training.batches import Batches
 from srgan_cli.training.data import Pictures
+from srgan_cli.training.options import TrainOptions
 from srgan_cli.upscaling.fusion import FusedGenerator
 
 SHARES = (256, 16, 8, 4, 2)  # one in so many channels is in float32

@@ -59,10 +59,10 @@ def reference(weights: str | None) -> Callable[[], None]:
 def ours(weights: str | None) -> Callable[[], None]:
     """`STEPS` steps as `srgan train` does them."""
     from srgan_cli.model import Generator, build_discriminator
-    from srgan_cli.options import TrainOptions
     from srgan_cli.training.losses import content_loss
     from srgan_cli.training.objectives import SRGAN
     from srgan_cli.training.optimization import make_optimizer
+    from srgan_cli.training.options import TrainOptions
 
     options = TrainOptions(vgg_weights=weights)
     data, model = batches(as_floats=False), SRGAN(Generator(), build_discriminator(), content_loss(options))
@@ -72,9 +72,9 @@ def ours(weights: str | None) -> Callable[[], None]:
 
 def batches(as_floats: bool) -> "keras.utils.PyDataset":  # type: ignore[name-defined]  # noqa: F821 (imported in the processes only)
     """The pictures, resized, as `STEPS` batches."""
-    from srgan_cli.options import TrainOptions
     from srgan_cli.training.batches import BatchDataset, Batches, Prefetcher
     from srgan_cli.training.data import Pictures
+    from srgan_cli.training.options import TrainOptions
 
     options = TrainOptions(str(PICTURES), sampling="resize", hr_size=HR_SIZE, batch_size=BATCH)
     made = Batches(Pictures(options.data, 2**30), options, as_floats)

@@ -14,17 +14,10 @@ import typer
 from srgan_cli import DEFAULT_HALO, DEFAULT_MODEL, DEFAULT_TILE, MOST_MEGAPIXELS, __version__
 from srgan_cli.errors import UsageError
 from srgan_cli.files import quoted
-from srgan_cli.options import (
-    DEFAULT_RUN,
-    AnyDevice,
-    AnyPrecision,
-    TrainOptions,
-    read_toml,
-    resumed,
-    with_absolute_paths,
-)
+from srgan_cli.options import AnyDevice, AnyPrecision
 from srgan_cli.terminal.boundary import errors_as_exit_codes, loading, program, stop_signals
 from srgan_cli.terminal.parameters import Outputs, one_parameter_per_field, path_given
+from srgan_cli.training.options import DEFAULT_RUN, TrainOptions, read_toml, resumed, with_absolute_paths
 
 app = typer.Typer(
     name="srgan",

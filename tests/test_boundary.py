@@ -13,10 +13,10 @@ import typer
 from conftest import ROOT
 from rich.text import Text
 
-from srgan_cli.options import TrainOptions
 from srgan_cli.terminal import console
 from srgan_cli.terminal.boundary import errors_as_exit_codes, loading, stop_signals
 from srgan_cli.terminal.console import progress, say, training_display
+from srgan_cli.training.options import TrainOptions
 from srgan_cli.training.runs import Record
 
 

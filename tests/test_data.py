@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from srgan_cli.errors import OutOfMemoryError, SrganError
-from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import Picture
 from srgan_cli.training.batches import Batch, BatchDataset, Batches, Prefetcher
 from srgan_cli.training.data import Pictures, settle_sampling
+from srgan_cli.training.options import TrainOptions
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from srgan_cli.errors import SrganError
-from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.training.losses import COSINE_LAYERS, IMAGENET_MEAN_BGR, build_features, content_loss, pixel_loss
+from srgan_cli.training.options import TrainOptions
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from conftest import randomise
 from keras import ops
 
 from srgan_cli.model import Generator, GeneratorConfig
-from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.training.optimization import (
     AveragingAdam,
@@ -17,6 +16,7 @@ from srgan_cli.training.optimization import (
     make_optimizer,
     rate_of_last_step,
 )
+from srgan_cli.training.options import TrainOptions
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.options import Stage, TrainOptions, flag, read_toml, resumed, with_absolute_paths
+from srgan_cli.options import flag
+from srgan_cli.training.options import Stage, TrainOptions, read_toml, resumed, with_absolute_paths
 
 
 def test_the_defaults_are_the_reference_implementation_s() -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.options import TrainOptions
+from srgan_cli.training.options import TrainOptions
 from srgan_cli.training.runs import Record, RunFolder
 
 

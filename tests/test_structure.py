@@ -29,7 +29,7 @@ LIBRARIES: dict[str, set[str]] = {
 LIGHT = {
     *("errors", "files", "walking", "released", "options", "metrics", "pictures", "degradation", "jobs"),
     *(f"upscaling.{name}" for name in ("tiling", "sizes", "memory", "solid", "overlay")),
-    *("training.runs", "training.data", "evaluation.pairs", "evaluation.charts"),
+    *("training.options", "training.runs", "training.data", "evaluation.pairs", "evaluation.charts"),
     *(f"terminal.{name}" for name in ("boundary", "parameters", "console", "account")),
 }
 

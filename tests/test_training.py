@@ -36,7 +36,6 @@ from srgan_cli.model import (
     load_discriminator,
     load_generator,
 )
-from srgan_cli.options import STAGES, TrainOptions
 from srgan_cli.pictures import images
 from srgan_cli.pictures.picture import to_pixels, to_tensor
 from srgan_cli.training import fitting, stages, trainer
@@ -45,6 +44,7 @@ from srgan_cli.training.data import Pictures
 from srgan_cli.training.losses import pixel_loss
 from srgan_cli.training.objectives import SRGAN, Discrimination, Objective, Pretraining
 from srgan_cli.training.optimization import batch_norms
+from srgan_cli.training.options import STAGES, TrainOptions
 from srgan_cli.training.runs import Record, RunFolder
 from srgan_cli.training.session import Listener, Session
 from srgan_cli.training.trainer import train

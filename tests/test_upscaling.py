@@ -24,12 +24,12 @@ from srgan_cli.jobs.naming import Destination
 from srgan_cli.jobs.planning import plan_jobs
 from srgan_cli.metrics import luma, psnr
 from srgan_cli.model import Generator, GeneratorConfig, load_generator
-from srgan_cli.options import with_absolute_paths
 from srgan_cli.pictures import images
 from srgan_cli.pictures.alpha import flatten
 from srgan_cli.pictures.finish import Finish
 from srgan_cli.pictures.picture import Picture, map_planes, to_pixels, to_tensor
 from srgan_cli.released import find_lpips, find_weights
+from srgan_cli.training.options import with_absolute_paths
 from srgan_cli.upscaling import enlarging, tiling
 from srgan_cli.upscaling.inference import Network
 from srgan_cli.upscaling.projection import BackProjection

@@ -29,7 +29,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from srgan_cli.errors import SrganError
-from srgan_cli.options import TrainOptions
+from srgan_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from srgan_cli.metrics import Metric, Scores

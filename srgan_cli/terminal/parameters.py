@@ -11,7 +11,8 @@ import typer
 
 from srgan_cli.errors import UsageError
 from srgan_cli.files import STDOUT, check_file, is_special
-from srgan_cli.options import flag, without_none
+from srgan_cli.options import flag
+from srgan_cli.training.options import without_none
 
 ENDINGS = {"json": (".json",), "csv": (".csv",), "report": (".html", ".htm")}
 

@@ -1,5 +1,6 @@
 """What `srgan train` does.
 
+- `options`: what can be chosen, by the command line, TOML and a run's config.json alike
 - `trainer`: stage after stage, stop and resume
 - `session`: what the stages share: the networks, the pictures and the run
 - `stages`: options -> what a stage minimises, and what learns in it

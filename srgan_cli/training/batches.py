@@ -10,9 +10,9 @@ import numpy as np
 
 from srgan_cli.degradation import degrade, resize
 from srgan_cli.errors import SrganError
-from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import to_tensor
 from srgan_cli.training.data import Pictures
+from srgan_cli.training.options import TrainOptions
 
 QUEUED_PER_WORKER, KEPT = 4, 4  # made ahead, and kept since backends ask for the first ones twice
 Batch = tuple[np.ndarray, np.ndarray]  # LR (B, hr_size / 4, hr_size / 4, 3), HR (B, hr_size, hr_size, 3)

@@ -12,10 +12,10 @@ from threading import Lock
 import numpy as np
 
 from srgan_cli.errors import OutOfMemoryError, SrganError, reason
-from srgan_cli.options import Sampling, TrainOptions
 from srgan_cli.pictures import formats, images
 from srgan_cli.pictures.alpha import bleed
 from srgan_cli.pictures.picture import Picture, as_rgb8
+from srgan_cli.training.options import Sampling, TrainOptions
 from srgan_cli.training.runs import holds_sheets
 from srgan_cli.walking import is_hidden_below, matches, walk
 

@@ -10,8 +10,8 @@ import keras
 
 from srgan_cli.device import choose_device
 from srgan_cli.errors import SrganError
-from srgan_cli.options import Stage
 from srgan_cli.training.batches import BatchDataset
+from srgan_cli.training.options import Stage
 
 LONGEST_STEP = 60.0  # seconds; where one takes longer, two may be under way
 

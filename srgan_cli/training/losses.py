@@ -11,7 +11,7 @@ import keras
 from keras import layers, ops
 
 from srgan_cli.errors import SrganError, reason
-from srgan_cli.options import TrainOptions
+from srgan_cli.training.options import TrainOptions
 
 VGG_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras calls it
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)

@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from srgan_cli.model import Generator
-from srgan_cli.options import TrainOptions
+from srgan_cli.training.options import TrainOptions
 
 STEP_AT, STEP_TO = 0.5, 0.1  # schedule "steps", as in the paper: after half of them a tenth of the rate
 COSINE_TO = 0.01

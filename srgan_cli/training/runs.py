@@ -15,8 +15,8 @@ from typing import cast
 
 from srgan_cli.errors import SrganError, reason
 from srgan_cli.files import append, check_folder, quoted, remove_stale, replacing
-from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.released import is_run
+from srgan_cli.training.options import STAGES, Stage, TrainOptions
 
 try:
     import fcntl

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator, GeneratorConfig, build_discriminator, load_discriminator, load_generator
-from srgan_cli.options import STAGES, TrainOptions, flag
+from srgan_cli.options import flag
 from srgan_cli.released import find_weights
 from srgan_cli.training.batches import Batches, Prefetcher
 from srgan_cli.training.data import Pictures, settle_sampling
 from srgan_cli.training.optimization import batch_norms
+from srgan_cli.training.options import STAGES, TrainOptions
 from srgan_cli.training.replicas import Replicas
 from srgan_cli.training.runs import Record, RunFolder
 from srgan_cli.training.stages import stage_losses

@@ -6,10 +6,10 @@ from dataclasses import replace
 import keras
 
 from srgan_cli.model import Generator
-from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.training.losses import Loss, content_loss, pixel_loss
 from srgan_cli.training.objectives import SRGAN, Discrimination, LossWeights, Objective, Pretraining
 from srgan_cli.training.optimization import batch_norms, make_optimizer
+from srgan_cli.training.options import STAGES, Stage, TrainOptions
 
 BYTES_PER_VARIABLE = 4096  # that HDF5 takes besides
 

@@ -17,10 +17,10 @@ from PIL import Image
 from srgan_cli.device import choose_device, computing_in, is_out_of_memory
 from srgan_cli.errors import SrganError, reason
 from srgan_cli.files import quoted
-from srgan_cli.options import STAGES, Stage, TrainOptions
 from srgan_cli.training.batches import BatchDataset
 from srgan_cli.training.fitting import Watch, fit, no_number
 from srgan_cli.training.optimization import AveragingAdam, rate_of_last_step
+from srgan_cli.training.options import STAGES, Stage, TrainOptions
 from srgan_cli.training.replicas import replicated
 from srgan_cli.training.runs import Backup, Record, RunFolder
 from srgan_cli.training.session import Listener, Session

@@ -13,12 +13,12 @@ from srgan_cli.device import computing_in
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import luma, psnr, ssim
 from srgan_cli.model import Generator, load_generator
-from srgan_cli.options import TrainOptions
 from srgan_cli.pictures.picture import to_pixels
 from srgan_cli.training.batches import Batches
 from srgan_cli.training.data import Pictures
 from srgan_cli.training.losses import Loss
 from srgan_cli.training.optimization import estimate_statistics
+from srgan_cli.training.options import TrainOptions
 
 SQUARES = 8
 STATISTICS_SQUARES, STATISTICS_BATCHES = 64, 8
