@@ -59,6 +59,14 @@ class GeneratorConfig:
         upsampling = sum(2.0**-step for step in range(UPSAMPLINGS))
         return math.ceil(first + trunk + upsampling + last)
 
+    @property
+    def tail_radius(self) -> int:
+        """The same of what comes from the first upsampling on, to the pixel."""
+        radius = 4  # of the last convolution, in SR pixels
+        for _ in range(UPSAMPLINGS):
+            radius = math.ceil((radius + 1) / 2)
+        return radius
+
 
 def _batch_norm(name: str) -> layers.Layer:
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)

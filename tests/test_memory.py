@@ -185,4 +185,4 @@ def test_a_dry_run_tells_it(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> 
     code, stdout, _ = in_process("upscale", pictures, "--dry-run", "--no-check-memory", "--json")
     assert code == 0
     large, small = (json.loads(line)["memory"] for line in stdout.splitlines())
-    assert large > 4 * 10**9 > 10**9 > small > memory.PROGRAM
+    assert large > 3 * 10**9 > 10**9 > small > memory.PROGRAM

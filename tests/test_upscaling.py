@@ -30,7 +30,8 @@ from srgan_cli.pictures.finish import Finish
 from srgan_cli.pictures.picture import Picture, map_planes, to_pixels, to_tensor
 from srgan_cli.released import find_lpips, find_weights
 from srgan_cli.training.options import with_absolute_paths
-from srgan_cli.upscaling import enlarging, tiling
+from srgan_cli.upscaling import enlarging, fusion, tiling
+from srgan_cli.upscaling.fusion import FusedGenerator
 from srgan_cli.upscaling.inference import Network
 from srgan_cli.upscaling.projection import BackProjection
 from srgan_cli.upscaling.sizes import Size
@@ -259,6 +260,32 @@ def test_scarce_memory_makes_smaller_windows(photo: np.ndarray, monkeypatch: pyt
     assert np.abs(sr - scarce.upscale(Picture(lr)).colour).max() <= 1
     assert seen[0] == lr[..., 0].size
     assert max(seen[1:]) <= 88**2
+
+
+def test_a_cpu_takes_larger_windows_than_its_last_layers(small_generator: Generator) -> None:
+    """Of which a halo of a dozen pixels is a smaller part; a GPU does all at once."""
+    cpu, gpu = (Network(small_generator, device, "float32", False, True, print) for device in ("cpu:0", "cpu:0"))
+    gpu._by_parts = False
+    assert cpu.pixels_within(2**26) == gpu.pixels_within(2**26)
+    assert cpu.pixels_within(2**31) == (2**31 - fusion.PART_BYTES) // 2_000
+    assert gpu.pixels_within(2**31) == 2**31 // FusedGenerator(small_generator).bytes_per_pixel
+
+
+@pytest.mark.parametrize("options", [{}, {"self_ensemble": True}, {"strength": 0.5}])
+def test_progress_is_told_during_a_window(
+    small_generator: Generator, tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, options: Any
+) -> None:
+    small_generator.save(tmp_path / "small.keras")
+    upscaler = Upscaler(Options(str(tmp_path / "small.keras"), device="cpu", precision="float32", **options))
+    expected = upscaler.upscale(Picture(photo[:60, :50])).colour
+    monkeypatch.setattr(fusion, "PART_BYTES", 2**24)
+    done: list[int] = []
+    sr = upscaler.upscale(Picture(photo[:60, :50]), done.append).colour
+    assert np.abs(sr.astype(int) - expected).max() <= 1
+    assert sum(done) == 60 * 50
+    assert len(done) > 2
+    assert max(done) < 60 * 50
+    assert min(done) >= 0
 
 
 def test_out_of_memory_makes_smaller_windows(

@@ -12,12 +12,14 @@ Three rewrites, all exact up to rounding, also at the zero-padded border:
 In half precision what `Generator` leaves in float32 stays float32.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from srgan_cli import SCALE
 from srgan_cli.layers import (
     CHANNELS_LAST,
     add_rows,
@@ -27,7 +29,9 @@ from srgan_cli.layers import (
     upsample_conv_by_phases,
 )
 from srgan_cli.model import UPSAMPLINGS, Generator
+from srgan_cli.upscaling import tiling
 
+PART_BYTES = 2**30  # that the last layers of a network may take at once, where they are given parts
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (kh, kw, in, out), bias (out,)
 
 
@@ -41,6 +45,40 @@ class FusedGenerator(keras.Model):
 
     def __init__(self, generator: Generator, dtype: str = "float32") -> None:
         super().__init__(trainable=False, dtype="float32")  # whatever the caller has told Keras
+        self._trunk, self._tail = Trunk(generator, dtype), Tail(generator, dtype)
+        self._reach = generator.settings.tail_radius
+        # The widest moment is behind the last upsampling: 4 filters channels at full size, held about three times.
+        self.bytes_per_pixel = 3 * 4 * generator.settings.filters * SCALE**2 * (4 if dtype == "float32" else 2)
+        self.built = True
+
+    def call(self, lr: Any) -> Any:
+        """The generator, in the order of the paper's Figure 4."""
+        return self._tail(self._trunk(lr))
+
+    def predict_by_parts(self, lr: np.ndarray, on_pixels: Callable[[int], None]) -> np.ndarray:
+        """As `predict_on_batch`, but in far less memory where LR is large.
+
+        The last layers, which take nearly all the memory and four fifths of the time, but see no further than two
+        pixels, are given one part after the other. `on_pixels` is told how many LR pixels each of these finished.
+        """
+        most = PART_BYTES // self.bytes_per_pixel // len(lr)
+        count, height, width, channels = lr.shape
+        if height * width <= most:
+            return np.asarray(self.predict_on_batch(lr))
+        features = self._trunk.predict_on_batch(lr)
+        sr = np.empty((count, SCALE * height, SCALE * width, channels), np.float32)
+        for rows, columns in tiling.plan(height, width, 1, self._reach, most).windows:
+            part = self._tail.predict_on_batch(features[:, rows.read, columns.read])
+            sr[:, rows.place(SCALE), columns.place(SCALE)] = part[:, rows.keep(SCALE), columns.keep(SCALE)]
+            on_pixels(count * tiling.pixels_in(rows, columns))
+        return sr
+
+
+class Trunk(keras.Model):
+    """LR (B, H, W, 3) -> features (B, H, W, filters) as large: all that comes before the first upsampling."""
+
+    def __init__(self, generator: Generator, dtype: str) -> None:
+        super().__init__(trainable=False, dtype="float32")
         layer = generator.get_layer
         self.first = _freeze("float32", *_convolution(layer("first")))
         self.blocks = []
@@ -49,11 +87,27 @@ class FusedGenerator(keras.Model):
             norm1, norm2 = (_scale_and_shift(layer(f"block{block}_norm{n}")) for n in (1, 2))
             conv1, floor, conv2 = _fold_behind_relu(conv1, norm1, conv2)
             self.blocks.append(_freeze(dtype, *conv1, floor, *_fold(conv2, norm2)))
-        self.trunk = _freeze(dtype, *_fold(_convolution(layer("trunk_conv")), _scale_and_shift(layer("trunk_norm"))))
+        self.last = _freeze(dtype, *_fold(_convolution(layer("trunk_conv")), _scale_and_shift(layer("trunk_norm"))))
+        self.built = True
+
+    def call(self, lr: Any) -> Any:
+        """Compute them."""
+        x = first = ops.relu(_conv(lr, *self.first))
+        for kernel1, bias1, floor, kernel2, bias2 in self.blocks:
+            x = x + ops.cast(_conv(ops.maximum(_conv(x, kernel1, bias1), floor), kernel2, bias2), "float32")
+        return first + ops.cast(_conv(x, *self.last), "float32")
+
+
+class Tail(keras.Model):
+    """Features (B, H, W, filters) -> SR (B, 4 H, 4 W, 3)."""
+
+    def __init__(self, generator: Generator, dtype: str) -> None:
+        super().__init__(trainable=False, dtype="float32")
+        layer = generator.get_layer
         *steps, widest = (_convolution(layer(f"upsample{step + 1}")) for step in range(UPSAMPLINGS))
         self.upsamplings = [_freeze(dtype, *_spread(*step)) for step in steps]
         kernel, bias = _convolution(layer("last"))
-        self.tail = [
+        self.parts = [
             _freeze(
                 part.dtype,
                 *_spread(part.pick(widest[0], -1), part.pick(widest[1], 0)),
@@ -64,17 +118,13 @@ class FusedGenerator(keras.Model):
         (self.last_bias,) = _freeze("float32", bias)
         self.built = True
 
-    def call(self, lr: Any) -> Any:
-        """The generator, in the order of the paper's Figure 4."""
-        x = first = ops.relu(_conv(lr, *self.first))
-        for kernel1, bias1, floor, kernel2, bias2 in self.blocks:
-            x = x + ops.cast(_conv(ops.maximum(_conv(x, kernel1, bias1), floor), kernel2, bias2), "float32")
-        x = first + ops.cast(_conv(x, *self.trunk), "float32")
+    def call(self, x: Any) -> Any:
+        """Compute it."""
         for kernel, bias in self.upsamplings:
             x = _upsample(x, kernel, bias)
         rows = [
             ops.conv(_upsample(x, kernel, bias), last, padding="same", data_format=CHANNELS_LAST)
-            for kernel, bias, last in self.tail
+            for kernel, bias, last in self.parts
         ]
         return ops.tanh(add_rows(sum(ops.cast(of_part, "float32") for of_part in rows), 3) + self.last_bias)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from srgan_cli.device import networks_errors
 from srgan_cli.errors import SrganError
 from srgan_cli.model import Generator
-from srgan_cli.upscaling.fusion import FusedGenerator
+from srgan_cli.upscaling.fusion import PART_BYTES, FusedGenerator
+from srgan_cli.upscaling.memory import BESIDE_PARTS
 from srgan_cli.upscaling.projection import BACK_PROJECTIONS, BackProjection
 
 BLACK = -0.99  # as good as 0 of 255
+SYMMETRIES = tuple(product(range(4), (1, -1)))  # quarter turns, and the order of columns
 
 
 class Network:
@@ -31,6 +34,7 @@ class Network:
 
     Attributes:
         receptive_radius: How far away, in LR pixels, an input can still change an output.
+        on_pixels: Told, during a long call, how many of its LR pixels were finished; they add up to all.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class Network:
     ) -> None:
         self.generator, self.device, self.precision = generator, device, precision
         self._self_ensemble, self._say = self_ensemble, say
+        self.on_pixels: Callable[[float], None] = lambda _: None
         self._project = BACK_PROJECTIONS[generator.settings.degradation] if back_projection else BackProjection(0)
         self.receptive_radius = generator.settings.receptive_radius + self._project.reach
+        self._by_parts = device.startswith("cpu")  # a GPU's features would have to come back, and go there once more
         with keras.device(device):
             self._fused = FusedGenerator(generator, precision)
 
@@ -61,15 +67,26 @@ class Network:
 
     def _run(self, lr: np.ndarray) -> np.ndarray:
         with networks_errors(), keras.device(self.device):
-            sr = self._fused.predict_on_batch(lr)
+            sr = self._predict(self._fused, lr)
             if self.precision != "float32" and not _is_plausible(lr, sr):
                 self._say(f"a window came out empty in {self.precision} and is computed again in float32")
-                sr = self._exact.predict_on_batch(lr)
+                sr = self._predict(self._exact, lr)
         if not np.isfinite(sr).all():
             raise SrganError(
                 "the network returned NaN or infinite values", "its training diverged; use another --model"
             )
         return sr
+
+    def _predict(self, network: FusedGenerator, lr: np.ndarray) -> np.ndarray:
+        if not self._by_parts:
+            return np.asarray(network.predict_on_batch(lr))
+        calls = len(SYMMETRIES) if self._self_ensemble else 1
+        return network.predict_by_parts(lr, lambda pixels: self.on_pixels(pixels / calls))
+
+    def pixels_within(self, memory: int) -> int:
+        """LR pixels that can be enlarged at once in so many bytes."""
+        whole = memory // self._fused.bytes_per_pixel
+        return max(whole, (memory - PART_BYTES) // BESIDE_PARTS) if self._by_parts else whole
 
     @cached_property
     def _exact(self) -> FusedGenerator:
@@ -97,8 +114,8 @@ def _is_plausible(lr: np.ndarray, sr: np.ndarray) -> bool:
 
 def _mean_over_symmetries(network: Callable[[np.ndarray], np.ndarray], lr: np.ndarray) -> np.ndarray:
     """The mean of what a network makes of the eight flips and quarter turns of (B, H, W, C), each turned back."""
-    results = []
-    for turns, step in product(range(4), (1, -1)):
+    total: Any = 0
+    for turns, step in SYMMETRIES:
         sr = network(np.ascontiguousarray(np.rot90(lr, turns, axes=(1, 2))[:, :, ::step]))
-        results.append(np.rot90(sr[:, :, ::step], -turns, axes=(1, 2)))
-    return np.mean(results, axis=0)
+        total = total + np.rot90(sr[:, :, ::step], -turns, axes=(1, 2))
+    return np.asarray(total / np.float32(len(SYMMETRIES)))

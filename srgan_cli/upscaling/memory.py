@@ -13,9 +13,10 @@ from srgan_cli.upscaling.sizes import Size
 # Measured on a CPU, in bytes, with the released weights in float32; `bench/memory.py` shows how well it fits. On a GPU
 # the windows lie in its own memory.
 PROGRAM = 760 * 2**20  # with TensorFlow
-LARGEST_WINDOWS = 3 * 2**30  # as large as `enlarging.MEMORY_BUDGET` lets them become, and what they leave behind
-PER_WINDOW_PIXEL = 69_000
-SMALLEST_WINDOWS = (DEFAULT_TILE + 2 * DEFAULT_HALO) ** 2 * PER_WINDOW_PIXEL  # what remains where memory is scarce
+PER_PART_PIXEL, LARGEST_PARTS = 69_000, 3 * 2**29  # of the last layers, as `fusion.PART_BYTES` lets them become
+BESIDE_PARTS = 2_000  # for each pixel of a window: features, and SR in float32
+LARGEST_WINDOWS = LARGEST_PARTS + 2**30  # as `enlarging.MEMORY_BUDGET` lets them become, and what they leave behind
+SMALLEST_WINDOWS = (DEFAULT_TILE + 2 * DEFAULT_HALO) ** 2 * PER_PART_PIXEL  # what remains where memory is scarce
 PER_ENCODED_PIXEL = {"WEBP": (13, 26), "AVIF": (45, 55), "GIF": (34, 34)}  # without and with alpha
 CGROUPS = {  # controller in /proc/self/cgroup -> where it is mounted; its limit, usage, and what of that gives way
     "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
@@ -40,7 +41,8 @@ def needed(header: Header, size: Size, kind: Format, windows: int = LARGEST_WIND
 
 def _of_page(page: Header, size: Size, kind: Format, windows: int) -> int:
     seen = math.prod(size.passes(page.height, page.width)[-1])
-    takes = min(seen * PER_WINDOW_PIXEL, windows) + of_pictures(page, size, kind)
+    takes = min(seen * PER_PART_PIXEL, LARGEST_PARTS) + seen * BESIDE_PARTS
+    takes = min(takes, windows) + of_pictures(page, size, kind)
     if page.frames > 1:  # the one before is kept, and what an animation shows
         pixels = page.width * page.height + 2 * math.prod(size.of(page.height, page.width))
         takes += pixels * _channels(page) * _depth(page)

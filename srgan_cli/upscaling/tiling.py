@@ -40,6 +40,11 @@ class Segment:
 Window = tuple[Segment, Segment]  # rows, columns
 
 
+def pixels_in(rows: Segment, columns: Segment) -> int:
+    """LR pixels in the core of a window."""
+    return (rows.core_stop - rows.core_start) * (columns.core_stop - columns.core_start)
+
+
 @dataclass(frozen=True)
 class Tiling:
     """The windows of one picture, all of one shape, and how many go through the network at once.
@@ -146,5 +151,5 @@ def run_tiled(
         outputs = network(np.stack([picture[rows.read, columns.read] for rows, columns in padded]))
         for (rows, columns), output in zip(windows, outputs, strict=False):
             sr[rows.place(scale), columns.place(scale)] = finish(output[rows.keep(scale), columns.keep(scale)])
-        on_pixels(sum((r.core_stop - r.core_start) * (c.core_stop - c.core_start) for r, c in windows))
+        on_pixels(sum(pixels_in(*window) for window in windows))
     return sr
