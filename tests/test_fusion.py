@@ -34,7 +34,7 @@ def test_fused_equals_plain_at_full_size(photo: np.ndarray) -> None:
 def test_parts_equal_the_whole(small_generator: Generator, monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
     fused = FusedGenerator(small_generator)
     lr = np.random.default_rng(0).uniform(-1, 1, (2, 31, 23, 3)).astype("float32")
-    monkeypatch.setattr(fusion, "PART_BYTES", 2 * pixels * fused.bytes_per_pixel)
+    monkeypatch.setattr(fusion, "PART_BYTES", pixels * fused.bytes_per_pixel)
     done: list[int] = []
     sr = fused.predict_by_parts(lr, done.append)
     np.testing.assert_allclose(sr, fused.predict_on_batch(lr), atol=1e-5)
