@@ -16,7 +16,7 @@ from conftest import enlarge
 from PIL import Image
 
 from srgan_cli import files
-from srgan_cli.jobs import writing
+from srgan_cli.jobs import disks, writing
 from srgan_cli.jobs.batch import run_jobs
 from srgan_cli.jobs.naming import Destination
 from srgan_cli.jobs.planning import Job, plan_jobs
@@ -89,19 +89,19 @@ def test_where_there_is_room_for_one_only_it_is_written_first(
     if scarce == "memory":
         monkeypatch.setattr(memory, "available", lambda: min(job.memory for job in jobs) - 1)
     else:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=16 * 20 * writing.MOST_BYTES))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=16 * 20 * disks.MOST_BYTES))
     list(run_jobs(events.network, jobs))
     assert events.log == [(what, width) for width in WIDTHS for what in ("computed", "written")]
 
 
 def test_room_is_that_of_the_disk_that_a_result_goes_to(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = jobs[:2]
-    size = writing.MOST_BYTES * 16 * 20  # of the wider one
-    monkeypatch.setattr(writing, "disk_of", lambda path: (path == other.target, size))
-    assert writing._fits_disk(one, [other])
-    monkeypatch.setattr(writing, "disk_of", lambda _: (0, size))
-    assert writing._fits_disk(one, [])
-    assert not writing._fits_disk(one, [other])
+    size = disks.MOST_BYTES * 16 * 20  # of the wider one
+    monkeypatch.setattr(disks, "disk_of", lambda path: (path == other.target, size))
+    assert disks.fits_disk(one, [other])
+    monkeypatch.setattr(disks, "disk_of", lambda _: (0, size))
+    assert disks.fits_disk(one, [])
+    assert not disks.fits_disk(one, [other])
 
 
 def test_others_that_are_written_take_the_memory_of_their_pictures(
@@ -116,21 +116,21 @@ def test_others_that_are_written_take_the_memory_of_their_pictures(
 
 def test_every_page_takes_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     pages = replace(jobs[0], header=replace(jobs[0].header, others=((4, 4),)))
-    monkeypatch.setattr(writing, "disk_of", lambda _: (0, 2 * writing.MOST_BYTES * 16 * 16 - 1))
-    assert writing._fits_disk(jobs[0], [])
-    assert not writing._fits_disk(pages, [])
+    monkeypatch.setattr(disks, "disk_of", lambda _: (0, 2 * disks.MOST_BYTES * 16 * 16 - 1))
+    assert disks.fits_disk(jobs[0], [])
+    assert not disks.fits_disk(pages, [])
 
 
 def test_a_folder_that_is_still_to_be_made_is_on_the_disk_that_it_will_be_on(tmp_path: Path) -> None:
-    assert writing.disk_of(tmp_path / "to" / "be" / "made.png")[0] == tmp_path.stat().st_dev
+    assert disks.disk_of(tmp_path / "to" / "be" / "made.png")[0] == tmp_path.stat().st_dev
 
 
 def test_a_disk_that_is_gone_has_no_room(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: Path) -> tuple[int, int]:
         raise OSError
 
-    monkeypatch.setattr(writing, "disk_of", gone)
-    assert not writing._fits_disk(jobs[0], [])
+    monkeypatch.setattr(disks, "disk_of", gone)
+    assert not disks.fits_disk(jobs[0], [])
 
 
 def test_what_takes_longer_to_compute_is_told_of_at_once(

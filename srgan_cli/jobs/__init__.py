@@ -5,6 +5,7 @@
 - `naming`: where each result goes
 - `earlier`: which inputs are results of earlier jobs
 - `batch`: jobs, one after the other
+- `disks`: which disk a result goes to, and whether that has room for it
 - `writing`: results, written while others are computed
 - `outcomes`: what came of a picture
 """

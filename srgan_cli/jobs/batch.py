@@ -1,8 +1,6 @@
 """Files -> files: jobs are computed one after the other, and one that fails does not stop the others."""
 
-import errno
 import io
-import math
 import os
 import random
 import time
@@ -16,9 +14,10 @@ import numpy as np
 
 from srgan_cli.errors import SrganError, reason, said, said_of
 from srgan_cli.files import remove_stale, write_stdout
+from srgan_cli.jobs.disks import FullDisks
 from srgan_cli.jobs.outcomes import Outcome
 from srgan_cli.jobs.planning import Job
-from srgan_cli.jobs.writing import Writers, disk_of
+from srgan_cli.jobs.writing import Writers
 from srgan_cli.pictures import images
 from srgan_cli.pictures.encoding import EncodingError
 from srgan_cli.pictures.frames import Frame, encode_frames, read_frames, read_header
@@ -54,7 +53,7 @@ def run_jobs(
     """
     for folder in {job.target.parent for job in jobs if not job.to_stdout}:
         remove_stale(folder)
-    waiting, disks, stopped, alone = deque(jobs), _FullDisks(), False, True
+    waiting, disks, stopped, alone = deque(jobs), FullDisks(), False, True
 
     def advance(count: int) -> None:
         on_pixels(count)
@@ -84,38 +83,7 @@ def run_jobs(
         raise KeyboardInterrupt
 
 
-class _FullDisks:
-    """Keeps pictures from being computed for a disk that has run full, where others have shown that they do not fit."""
-
-    def __init__(self) -> None:
-        self._full: dict[int, tuple[int, int]] = {}  # disk -> bytes that were free, pixels that did not fit in them
-
-    def note(self, job: Job, outcome: Outcome) -> None:
-        """Look whether a disk, or the user's share of it, was full."""
-        if outcome.error and getattr(outcome.error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            with suppress(OSError):  # it is gone
-                disk, free = disk_of(job.target)
-                self._full[disk] = free, math.prod(job.sr_size)
-
-    def refuse(self, job: Job) -> Outcome | None:
-        """A failure, if a result that takes no more bytes a pixel has not fitted."""
-        if not self._full:
-            return None
-        try:
-            disk, free = disk_of(job.target)
-        except OSError:  # it is gone
-            return None
-        if disk not in self._full:
-            return None
-        free_before, pixels = self._full[disk]
-        if free * pixels > free_before * math.prod(job.sr_size):
-            return None
-        hint = "free some space, and do what is missing with --skip-existing"
-        error = SrganError(f"{job.target}: not computed, since the disk, or your share of it, is full", hint)
-        return Outcome(job.source, job.place, job.lr_size, error=error)
-
-
-def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, disks: _FullDisks) -> None:
+def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, disks: FullDisks) -> None:
     """Compute a picture and let its result be written, or take down what else comes of it.
 
     An animation is written here, since its frames are computed meanwhile.

@@ -1,19 +1,16 @@
 """Results are encoded and written in threads while the network works on the next pictures."""
 
-import math
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from srgan_cli.jobs.disks import fits_disk
 from srgan_cli.jobs.outcomes import Outcome
 from srgan_cli.jobs.planning import Job
 from srgan_cli.upscaling import memory
 
-MOST_BYTES = 8  # a pixel of a file: four channels of 16 bits
 MOST_WRITERS = 16  # of which memory and disks may allow fewer
 PATIENCE = 1 / 8  # of the time that computing took: the most that going on is put off for telling of a result at once
 
@@ -81,26 +78,10 @@ class Writers:
 
     def _has_room(self, job: Job) -> bool:
         written = self._jobs.values()
-        return len(written) < self._most and _fits_memory(job, written) and _fits_disk(job, written)
+        return len(written) < self._most and _fits_memory(job, written) and fits_disk(job, written)
 
 
 def _fits_memory(job: Job, written: Iterable[Job]) -> bool:
     """Whether there is memory for a job beside the pictures of others, which need no network any more."""
     free = memory.available()
     return free is None or job.memory + sum(memory.of_pictures_alone(each.memory) for each in written) <= free
-
-
-def _fits_disk(job: Job, written: Iterable[Job]) -> bool:
-    """Whether the disk has room for the result of a job beside those that are not there yet."""
-    try:
-        disk, free = disk_of(job.target)
-        together = [job, *(each for each in written if disk_of(each.target)[0] == disk)]
-    except OSError:  # it is gone
-        return False
-    return MOST_BYTES * sum(math.prod(each.sr_size) * each.header.frames for each in together) <= free
-
-
-def disk_of(path: Path) -> tuple[int, int]:
-    """The disk that a file is on, or will be, and how many bytes are free there."""
-    there = next((folder for folder in path.absolute().parents if folder.exists()), Path())
-    return there.stat().st_dev, shutil.disk_usage(there).free
