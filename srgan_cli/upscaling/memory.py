@@ -55,16 +55,17 @@ def of_pictures(header: Header, size: Size, kind: Format) -> int:
     wanted, lr = height * width, header.height * header.width
     channels, depth = _channels(header), _depth(header)
     exact = (height, width) == (SCALE * header.height, SCALE * header.width)
-    seen = math.prod(size.passes(header.height, header.width)[-1])
+    rows, columns = size.passes(header.height, header.width)[-1]
+    seen, between = rows * columns, SCALE * rows * width  # the latter: what Pillow has narrowed, but not lowered yet
     passed, bytes_on_the_way = SCALE**2 * seen, depth if exact else 2
 
     # An input and its result; then what that is reduced from, with a plane of it in floats twice; then the file.
     last_pass = (passed + seen) * channels * bytes_on_the_way
     last_pass += 3 * passed * bytes_on_the_way * header.transparent  # `solid.keep_solid`: its limits and its result
     planes = 2 + 2 * header.transparent  # `sizes.to_size`: with alpha also the opacity, and what is seen of a colour
-    reduction = 0 if exact else passed * (2 * channels + 4 * planes) + wanted * (channels * depth + 4 * planes)
+    reduction = passed * (2 * channels + 4 * planes) + 4 * between + wanted * (channels * depth + 4 * planes)
     encoding = wanted * (channels * depth * (1 + header.transparent) + _per_encoded_pixel(header, kind))
-    return lr * channels * depth + max(last_pass, reduction, encoding)
+    return lr * channels * depth + max(last_pass, 0 if exact else reduction, encoding)
 
 
 def of_pictures_alone(takes: int) -> int:

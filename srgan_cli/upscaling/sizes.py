@@ -130,4 +130,6 @@ def to_size(picture: Picture, height: int, width: int, dtype: np.dtype[Any], mar
 
 def _in_floats(plane: np.ndarray) -> np.ndarray:
     """uint16 -> float32 in [0, 1]."""
-    return plane.astype(np.float32) / np.float32(65_535)
+    floats = plane.astype(np.float32)
+    floats /= np.float32(65_535)
+    return floats
