@@ -91,8 +91,6 @@ def _begin(upscale: Upscale, job: Job, on_pixels: OnPixels, writers: Writers, di
     started, left = time.perf_counter(), _Left(job.pixels, on_pixels)
     try:
         outcome = _done_meanwhile(job) or disks.refuse(job)
-        if not outcome:
-            _refuse_changed(job)
         if outcome:
             writers.end(job, outcome)
         elif job.header.frames > 1:
@@ -128,16 +126,6 @@ def _done_meanwhile(job: Job) -> Outcome | None:
     return None
 
 
-def _refuse_changed(job: Job) -> None:
-    """See that a file still holds what was planned for: else frames were lost, or another size told than is written.
-
-    Raises:
-        SrganError: It does not.
-    """
-    if job.content is None and read_header(job.source, None, job.most_pixels).sizes != job.header.sizes:
-        raise SrganError(f"{job.source}: has changed since it was looked at", "do it once more")
-
-
 class _Left:
     """Tells how many of a job's pixels were finished, all in all as many as it has."""
 
@@ -170,7 +158,13 @@ def _animated(upscale: Upscale, job: Job, left: _Left) -> Outcome:
 
 
 def _frames(job: Job) -> Generator[Frame, None, None]:
-    """The frames of a job's file; of one that the result replaces it is read before, since Windows wants it closed."""
+    """The frames of a job's file; of one that the result replaces it is read before, since Windows wants it closed.
+
+    Raises:
+        SrganError: It is not what was planned for: frames would be lost, or another size told than is written.
+    """
+    if job.content is None and read_header(job.source, None, job.most_pixels).sizes != job.header.sizes:
+        raise SrganError(f"{job.source}: has changed since it was looked at", "do it once more")
     content = job.content
     with suppress(OSError):  # there is nothing to replace
         if content is None and job.source.samefile(job.target):

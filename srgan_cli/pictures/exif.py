@@ -48,7 +48,7 @@ DESCRIPTIVE = frozenset(
     )
 )
 # How microscopes' programs begin what they write into a description, of arrays' shapes and of the sizes of pixels.
-OF_ARRAYS = re.compile(r"\{\"shape\"|\s*<[^\0]*<OME\b|\s*<OME\b")  # tifffile, Bio-Formats
+OF_ARRAYS = re.compile(r"\{\"shape\"|\s*(<[^\0]*)?<OME\b")  # tifffile, Bio-Formats
 OF_PIXELS_IN_IMAGEJ = re.compile(r"^([yz]?unit|spacing|[xyz]origin)=.*\n?", re.MULTILINE)
 SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 

@@ -18,6 +18,7 @@ from srgan_cli.pictures.encoding import HALF_OF_THE_BITS, encoders_errors, with_
 from srgan_cli.pictures.exif import orientation
 from srgan_cli.pictures.formats import Format, Header
 from srgan_cli.pictures.metadata import Metadata
+from srgan_cli.pictures.neighbours import is_grey
 from srgan_cli.pictures.opening import (
     DAMAGED,
     MOST_PIXELS,
@@ -178,9 +179,9 @@ def _parts_of_png(image: ImageFile.ImageFile) -> Iterator[Part]:
 def _picture(pixels: np.ndarray, may_be_grey: bool = True) -> Picture:
     """The picture in RGB and alpha, without what is not needed of them, in arrays of its own."""
     colour, alpha = pixels[..., :3], pixels[..., 3:]
-    is_grey = may_be_grey and (colour == colour[..., :1]).all()
+    becomes_grey = may_be_grey and is_grey(colour).all()
     is_opaque = alpha.min() == np.iinfo(alpha.dtype).max
-    return Picture((colour[..., :1] if is_grey else colour).copy(), None if is_opaque else alpha.copy())
+    return Picture((colour[..., :1] if becomes_grey else colour).copy(), None if is_opaque else alpha.copy())
 
 
 def _seek(image: ImageFile.ImageFile, number: int) -> None:

@@ -92,7 +92,7 @@ class Trunk(keras.Model):
         self.built = True
 
     def call(self, lr: Any) -> Any:
-        """Compute them."""
+        """The residual blocks, added up, and what they began with."""
         x = first = ops.relu(_conv(lr, *self.first))
         for kernel1, bias1, floor, kernel2, bias2 in self.blocks:
             x = x + ops.cast(_conv(ops.maximum(_conv(x, kernel1, bias1), floor), kernel2, bias2), "float32")
@@ -120,7 +120,7 @@ class Tail(keras.Model):
         self.built = True
 
     def call(self, x: Any) -> Any:
-        """Compute it."""
+        """The upsampling steps and the last convolution."""
         for kernel, bias in self.upsamplings:
             x = _upsample(x, kernel, bias)
         rows = [
