@@ -1,4 +1,4 @@
-"""Where the network runs, in which precision, and what is said where it cannot be read or run."""
+"""Where the network runs, and in which precision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from srgan_cli.errors import OutOfMemoryError, SrganError, UsageError, reason
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.options import BACKENDS, CHOOSE_BACKEND
 
 if keras.backend.backend() not in BACKENDS:  # by its keras.json
@@ -85,40 +85,3 @@ def computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
         keras.config.set_image_data_format(order)
         keras.config.set_floatx(floats)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a backend's, or Python's, way to say so."""
-    text = f"{type(error).__name__} {error}"
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "ResourceExhausted" in text
-
-
-@contextmanager
-def networks_errors() -> Iterator[None]:
-    """Around a network that is run, whose backends raise what would be taken for an error of a disk or an encoder.
-
-    Raises:
-        SrganError: For that; what is about memory passes.
-    """
-    try:
-        yield
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        hint = "try --device cpu, or --precision float32"
-        raise SrganError(f"the network failed ({reason(error)})", hint) from error
-
-
-@contextmanager
-def weights_errors(path: Path, what: str, hint: str) -> Iterator[None]:
-    """Around the reading of weights: zip, JSON, HDF5, NumPy and Keras each report a damaged file in their own ways.
-
-    Raises:
-        SrganError: The file does not hold the weights of `what`, or memory does not suffice for them.
-    """
-    try:
-        yield
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(path) from error
-        raise SrganError(f"{path}: not the weights of {what} ({reason(error)})", hint) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class SrganError(Exception):
@@ -54,3 +55,40 @@ def reason(error: Exception) -> str:
     """What went wrong, in one line."""
     text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     return str(text).splitlines()[0]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a backend's, or Python's, way to say so."""
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "ResourceExhausted" in text
+
+
+@contextmanager
+def networks_errors() -> Iterator[None]:
+    """Around a network that is run, whose backends raise what would be taken for an error of a disk or an encoder.
+
+    Raises:
+        SrganError: For that; what is about memory passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        hint = "try --device cpu, or --precision float32"
+        raise SrganError(f"the network failed ({reason(error)})", hint) from error
+
+
+@contextmanager
+def weights_errors(path: Path, what: str, hint: str) -> Iterator[None]:
+    """Around the reading of weights: zip, JSON, HDF5, NumPy and Keras each report a damaged file in their own ways.
+
+    Raises:
+        SrganError: The file does not hold the weights of `what`, or memory does not suffice for them.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(path) from error
+        raise SrganError(f"{path}: not the weights of {what} ({reason(error)})", hint) from error

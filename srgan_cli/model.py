@@ -17,8 +17,8 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from srgan_cli import SCALE
-from srgan_cli.device import computing_in, weights_errors
-from srgan_cli.errors import SrganError
+from srgan_cli.device import computing_in
+from srgan_cli.errors import SrganError, weights_errors
 from srgan_cli.layers import RowConv2D, UpsampleConv2D, split_by_weight
 from srgan_cli.options import Degradation
 

@@ -7,7 +7,8 @@ import keras
 import pytest
 
 from srgan_cli import device
-from srgan_cli.device import choose_device, choose_precision, is_out_of_memory
+from srgan_cli.device import choose_device, choose_precision
+from srgan_cli.errors import is_out_of_memory
 
 
 @pytest.mark.parametrize(

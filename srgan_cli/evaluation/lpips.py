@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from srgan_cli.device import choose_device, computing_in, networks_errors, weights_errors
+from srgan_cli.device import choose_device, computing_in
+from srgan_cli.errors import networks_errors, weights_errors
 from srgan_cli.pictures.picture import to_tensor
 
 SHIFT, SCALING = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

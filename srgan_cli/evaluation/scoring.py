@@ -11,8 +11,7 @@ import numpy as np
 
 from srgan_cli import SCALE
 from srgan_cli.degradation import bicubic, resize
-from srgan_cli.device import is_out_of_memory
-from srgan_cli.errors import OutOfMemoryError, SrganError, said_of
+from srgan_cli.errors import OutOfMemoryError, SrganError, is_out_of_memory, said_of
 from srgan_cli.evaluation.lpips import LEAST_SIDE, Lpips
 from srgan_cli.evaluation.pairs import Pair, match_names
 from srgan_cli.metrics import METRICS, SSIM_WINDOW, Metric, Scores, colour_shift, luma, psnr, ssim

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 from PIL import Image
 
-from srgan_cli.device import choose_device, computing_in, is_out_of_memory
-from srgan_cli.errors import SrganError, reason
+from srgan_cli.device import choose_device, computing_in
+from srgan_cli.errors import SrganError, is_out_of_memory, reason
 from srgan_cli.files import quoted
 from srgan_cli.training.batches import BatchDataset
 from srgan_cli.training.fitting import Watch, fit, no_number

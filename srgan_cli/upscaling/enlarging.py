@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from srgan_cli import SCALE
-from srgan_cli.device import is_out_of_memory
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.pictures.picture import to_pixels, to_tensor
 from srgan_cli.pictures.tones import Tones
 from srgan_cli.upscaling import tiling

@@ -8,8 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from srgan_cli.device import networks_errors
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import SrganError, networks_errors
 from srgan_cli.model import Generator
 from srgan_cli.upscaling.fusion import PART_BYTES, FusedGenerator
 from srgan_cli.upscaling.memory import BESIDE_PARTS
