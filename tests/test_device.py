@@ -36,6 +36,7 @@ def test_networks_are_the_same_whatever_keras_json_says() -> None:
         assert keras.config.floatx() == "float16"
     finally:
         keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")  # the default was made of the other
 
 
 def has_gpu(monkeypatch: pytest.MonkeyPatch, backend: str, capability: Any) -> None:
